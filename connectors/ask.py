@@ -1,0 +1,112 @@
+"""What goes out: a request on one hop, and the request that a redirect makes of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import unquote_to_bytes, urlencode
+
+import httpx
+
+from connectors.errors import BadAnswer, BlockedAddress
+from connectors.post import Validators
+from connectors.redact import redact
+
+Header = tuple[bytes, bytes]
+
+_LONGEST_URL = 8_192
+_VALIDATOR = re.compile(r"[\x20-\x7e\xa0-\xff]{1,1024}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request as it goes out on one hop. `own` are the headers that must not reach another origin."""
+
+    method: str
+    url: httpx.URL
+    own: Sequence[Header] = ()
+    conditions: Sequence[Header] = ()
+    content: bytes = b""
+    follow: bool = True
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.url.raw_host.decode("ascii"), self.url.port or (443 if self.url.scheme == "https" else 80)
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        return (self.url.scheme, *self.address)
+
+
+def new_ask(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    conditions: Sequence[Header] = (),
+    content: bytes = b"",
+    follow: bool = True,
+) -> Ask:
+    """Raises BlockedAddress for what is not a usable http(s) address, ValueError for unusable headers."""
+    if len(url) > _LONGEST_URL:
+        raise BlockedAddress(f"{redact(url[:_LONGEST_URL])} is longer than {_LONGEST_URL} characters.")
+    parsed = httpx.URL(url)
+    own = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    if parsed.userinfo and not any(name.lower() == b"authorization" for name, _ in own):
+        own.append((b"Authorization", b"Basic " + base64.b64encode(unquote_to_bytes(parsed.userinfo))))
+    return Ask(method, _usable(parsed), own, conditions, content, follow)
+
+
+def _usable(url: httpx.URL) -> httpx.URL:
+    if url.scheme not in ("http", "https") or not url.raw_host:
+        raise BlockedAddress("An address must begin with http:// or https:// and name a host.")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise BlockedAddress(f"{redact(str(url))} names a port outside 1..65535.")
+    return url.copy_with(userinfo=b"", fragment=None) if url.userinfo or url.fragment else url
+
+
+def redirected(ask: Ask, status: int, location: str, where: str) -> Ask:
+    """The request that a redirect asks for. What is secret or ours alone stays with the origin it was meant for."""
+    try:
+        if not location or len(location) > _LONGEST_URL:
+            raise ValueError("no usable Location")
+        target = ask.url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise BadAnswer(f"{where} redirects (HTTP {status}) to an unusable address.", status=status) from None
+    if target.scheme not in ("http", "https"):
+        raise BlockedAddress(f"{where} redirects to something that is not http or https.", status=status)
+    following = replace(ask, url=_usable(target))
+    if status in (301, 302, 303) and ask.method == "POST":
+        kept = [header for header in ask.own if not header[0].lower().startswith(b"content-")]
+        following = replace(following, method="GET", content=b"", own=kept)
+    if following.origin != ask.origin:
+        if following.method == "POST":
+            raise BadAnswer(f"{where} redirects a POST to another host.", status=status)
+        following = replace(following, own=())
+    return following
+
+
+def conditions(known: Validators) -> list[Header]:
+    pairs = ((b"If-None-Match", valid(known.etag)), (b"If-Modified-Since", valid(known.last_modified)))
+    return [(name, value.encode("latin-1")) for name, value in pairs if value]
+
+
+def valid(validator: str) -> str:
+    """A validator goes back verbatim or not at all: it came from a stranger and becomes a header."""
+    return validator if _VALIDATOR.fullmatch(validator) else ""
+
+
+def with_params(url: str, params: Mapping[str, str | int] | None) -> tuple[str, str]:
+    """The full address, and what validators call it: parameters may hold a key, so only their hash is remembered."""
+    base, _, _ = url.partition("#")
+    scheme, slashes, rest = base.partition("://")
+    authority, slash, path = rest.partition("/")
+    identity = base if "@" not in authority else f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
+    if not params:
+        return base, identity
+    query = urlencode(params, errors="replace")
+    digest = hashlib.blake2b(query.encode(), digest_size=8).hexdigest()
+    return f"{base}{'&' if '?' in base else '?'}{query}", f"{identity}#{digest}"

@@ -1,0 +1,119 @@
+"""What a source is asked and what it yields. The vocabulary of this floor; standard library only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
+
+Markup = Literal["plain", "html", "markdown", "bbcode"]
+Genre = Literal["post", "comment", "review", "question", "answer", "news"]
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The public identity a source gives for who wrote a post.
+
+    `id` is the source's own stable id (falls back to the name), `reach` is what the source itself shows
+    (followers, karma, reputation), None when it shows nothing.
+    """
+
+    id: str
+    name: str = ""
+    url: str = ""
+    reach: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A public text as its source gave it, before any cleaning.
+
+    `kind` and `source_id` are its identity: the connector's kind and the id the source guarantees to be global.
+    `body` is the raw original in `markup`; `title` is plain text. Times are aware UTC; `published_at` is None
+    when the source says none or nonsense. `rating` is on a scale from 0 (or 1) up to `rating_scale`
+    (5 stars, 100 percent, 1 = a thumb). `language` is the source's own hint, not a detection.
+    """
+
+    kind: str
+    source_id: str
+    url: str
+    body: str
+    markup: Markup = "plain"
+    title: str = ""
+    author: Author | None = None
+    published_at: datetime | None = None
+    edited_at: datetime | None = None
+    genre: Genre = "post"
+    rating: float | None = None
+    rating_scale: float = 5.0
+    language: str = ""
+    thread: str = ""
+    reach: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    deleted: bool = False
+
+    @property
+    def id(self) -> str:
+        """16 characters derived from (kind, source_id): the same post has the same id on every machine."""
+        return short_id(self.kind, self.source_id)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes exactly when something a reader would see has changed (counts of likes are not that)."""
+        seen = "\x1f".join((self.title, self.body, self.url, str(self.rating), str(self.deleted)))
+        return hashlib.blake2b(seen.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def short_id(*parts: str) -> str:
+    """80 bits of BLAKE2b over the parts as 16 lower-case base32 characters."""
+    joined = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return base64.b32encode(hashlib.blake2b(joined, digest_size=10).digest()).decode("ascii").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What proves next time that a body has not changed. They belong to `url` and to no other."""
+
+    url: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    body_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a connector gets of a watch; it knows nothing of brands or tables.
+
+    `cursor` is whatever the connector put into its last stored Page. `since` bounds the first pull (aware UTC).
+    `now` is the time of asking: connectors read no clock.
+    """
+
+    now: datetime
+    term: str = ""
+    cursor: str = ""
+    validators: Validators = field(default_factory=Validators)
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A batch of posts, oldest first, and where to go on from once they are stored.
+
+    `cursor`: "" keeps the watch's cursor as it is. `validators`: None keeps the stored ones. `unchanged`: the source
+    proved that nothing is new (304 or same body). `gap` says in a sentence what could not be read (the run becomes
+    `partial`). `poll_after` is the source's own wish for the least time between two pulls. `moved_to` is
+    a permanent new address.
+    """
+
+    posts: Sequence[Post] = ()
+    cursor: str = ""
+    validators: Validators | None = None
+    unchanged: bool = False
+    gap: str = ""
+    poll_after: timedelta | None = None
+    moved_to: str = ""

@@ -1,0 +1,112 @@
+"""What every channel is. The suite that checks the obligations is tests/contracts/channels.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from connectors.contract import Http
+from connectors.errors import BadAnswer, BlockedAddress, FetchError, RateLimited
+from listener.alerts.notice import Notice
+
+Permanent = Literal["", "message", "channel"]
+
+
+class DeliveryError(Exception):
+    """Why a message did not go out: one sentence for a person, without a secret.
+
+    `permanent` says what no retry will mend: "message" (this one is refused), "channel" (all will be), "" (neither).
+    `retry_after` (aware UTC) is when the receiver wants to be asked again, if it said so. `throttled`: the receiver is
+    well and only wants fewer messages; if it also says when, the attempt does not count.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        permanent: Permanent = "",
+        retry_after: datetime | None = None,
+        *,
+        throttled: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.throttled = throttled
+
+
+def _http_url(secret: SecretStr) -> SecretStr:
+    url = secret.get_secret_value().strip()
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() not in ("http", "https") or not rest.partition("/")[0] or any(c.isspace() for c in url):
+        raise ValueError("must be a whole address that begins with https:// (or http://) and names a host")
+    return SecretStr(url)
+
+
+SecretUrl = Annotated[SecretStr, AfterValidator(_http_url)]
+"""A webhook's address: whoever knows it can post, so it is never shown."""
+
+
+class ChannelOptions(BaseModel):
+    """Base of each channel's options: unknown keys are errors, secrets are never echoed.
+
+    `per_second` is the pace: messages a second at most.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    per_second: float = Field(default=1.0, ge=0.05, le=100)
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """Brings messages to one place. A plugin (entry point `listener.channels`).
+
+    Obligations, checked by the contract suite for every channel:
+    - one `deliver` is one request: no retry, sleep, log, clock or database inside; redirects are not followed;
+    - returning means that the receiver has the message; DeliveryError, and nothing else, means that it may not;
+    - the same notice under the same key gives the same bytes, but for what states the time of the attempt;
+    - every field of a notice but its link may be hostile, long or empty: it can neither break the payload, nor
+      mention anyone, nor hide a link, nor push the message over the receiver's limits;
+    - no error holds the address or a secret.
+    """
+
+    kind: ClassVar[str]
+    options: ClassVar[type[ChannelOptions]]
+    name: str
+
+    def __init__(self, name: str, options: Any) -> None: ...
+
+    @property
+    def per_second(self) -> float:
+        """The pace to keep, in messages a second."""
+
+    def deliver(self, notice: Notice, *, key: str, now: datetime, http: Http) -> None:
+        """Send `notice`. `key` is the same over all attempts, `now` the time of this one. Raises DeliveryError."""
+
+
+def post_message(
+    http: Http, url: SecretStr, body: bytes, headers: Mapping[str, str], verdicts: Mapping[int, Permanent]
+) -> None:
+    """POST `body` as JSON; every 2xx is success. Raises DeliveryError, its `permanent` by status from `verdicts`."""
+    sent = {"Content-Type": "application/json", **headers}
+    try:
+        http.post(url.get_secret_value(), content=body, headers=sent, follow=False)
+    except FetchError as error:
+        if isinstance(error, BadAnswer) and 200 <= error.status < 300:
+            return  # the receiver has the message; what it says about it is of no interest
+        raise delivery_error(error, verdicts) from None
+
+
+def delivery_error(error: FetchError, verdicts: Mapping[int, Permanent]) -> DeliveryError:
+    """What a failed request means for the message and its channel."""
+    message = str(error)
+    if isinstance(error, BlockedAddress):
+        hint = "If this place is in your own network, add its address to [alerts_http] allow_private."
+        return DeliveryError(f"{message} {hint}", "channel")
+    if isinstance(error, RateLimited):
+        # Status 0: the request was not even made, because the host had asked for silence before.
+        return DeliveryError(message, "", error.retry_after, throttled=error.status in (0, 429))
+    return DeliveryError(message, verdicts.get(error.status, ""), error.retry_after)

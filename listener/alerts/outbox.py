@@ -1,0 +1,108 @@
+"""Brings waiting deliveries to their channels: each at least once, under one key, and in no other channel's way.
+
+A delivery is sent and then recorded: a crash between the two repeats it under the same idempotency key, and
+nothing is lost.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from datetime import datetime
+from typing import NamedTuple
+
+from connectors.contract import Http
+from listener.alerts.channels.contract import Channel
+from listener.alerts.sender import FLOOD, LADDER, ROW_LIMIT, AlertStore, Sender, Tally, Work
+from storage.records import stamp
+
+__all__ = ["FLOOD", "LADDER", "AlertStore", "DrainReport", "drain", "replay"]
+
+
+class DrainReport(NamedTuple):
+    """What a drain came to.
+
+    `sent` counts messages, `waiting` the deliveries that are still to be sent (at most 2,000 are counted), `dead`
+    those that died in this drain. `stopped` names the channels that refused for good; `errors` are sentences that
+    begin with a channel's name.
+    """
+
+    sent: int = 0
+    waiting: int = 0
+    dead: int = 0
+    stopped: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+def drain(
+    store: AlertStore,
+    channels: Mapping[str, Channel],
+    http: Http,
+    now: Callable[[], datetime],
+    rng: random.Random,
+    *,
+    patience: float = 30.0,
+    pause: Callable[[float], None] = time.sleep,
+) -> DrainReport:
+    """Send all that is due. `pause` waits so many seconds.
+
+    A channel that throttles, or whose next try is near, is waited for: up to `patience` seconds without a success; the
+    others go on meanwhile. Channels take turns in this thread, so a receiver that times out keeps the others waiting
+    by a few time-outs at most. Several drains may run at once: each channel has one sender.
+    """
+    earliest = store.next_delivery()
+    if earliest is None:
+        return DrainReport()
+    tally = Tally()
+    if earliest <= stamp(now()):
+        work = Work(store, http, now, rng, patience, tally)
+        _bury_orphans(work, channels)
+        _take_turns([Sender(work, name, channel).run() for name, channel in channels.items()], now, pause)
+    waiting = len(store.deliveries("waiting", ROW_LIMIT))
+    return DrainReport(tally.sent, waiting, tally.dead, tuple(tally.stopped), tuple(dict.fromkeys(tally.errors)))
+
+
+def replay(store: AlertStore, now: datetime, *, channel: str = "", delivery_ids: Collection[str] = ()) -> int:
+    """Make dead deliveries wait again: all, those of one channel, or these; how many. Their channels are open again."""
+    if channel:
+        store.set_channel(channel)
+    revived = 0
+    while chosen := [
+        one.delivery
+        for one in store.deliveries("dead", ROW_LIMIT)
+        if channel in ("", one.delivery.channel) and (not delivery_ids or one.delivery.id in delivery_ids)
+    ]:
+        for name in {one.channel for one in chosen}:
+            store.set_channel(name)
+        revived += store.replay([one.id for one in chosen], stamp(now))
+    return revived
+
+
+def _take_turns(
+    senders: Sequence[Generator[datetime, None, None]],
+    now: Callable[[], datetime],
+    pause: Callable[[float], None],
+) -> None:
+    """Go on with whoever may send first; each yields the time from which it may."""
+    with ExitStack() as claims:
+        for sender in senders:
+            claims.enter_context(closing(sender))
+        queue = [(now(), order) for order in range(len(senders))]
+        while queue:
+            ready, order = heapq.heappop(queue)
+            if (wait := (ready - now()).total_seconds()) > 0:
+                pause(wait)
+            if (again := next(senders[order], None)) is not None:
+                heapq.heappush(queue, (again, order))
+
+
+def _bury_orphans(work: Work, channels: Mapping[str, Channel]) -> None:
+    waiting = {one.delivery.channel for one in work.store.deliveries("waiting", ROW_LIMIT)}
+    for name in sorted(waiting - channels.keys()):
+        with work.store.claim(f"channel:{name}") as mine:
+            if mine:
+                advice = f"add it, then run `listener alerts replay --channel {name}`."
+                work.bury(name, f"The configuration has no channel named {name}: {advice}")

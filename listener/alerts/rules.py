@@ -1,0 +1,109 @@
+"""Which mentions are worth a message, and to whom. Pure: what is raised is stored together with the post."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.post import short_id
+from listener.alerts.notice import Notice
+from storage.records import Alert, Delivery, Mention, Post, Score, moment, stamp
+
+Raised = tuple[Alert, tuple[Delivery, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who wants to hear of what. No `brands` means all; `min_confidence` is 0..1."""
+
+    name: str
+    channels: tuple[str, ...]
+    brands: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ("detractor",)
+    min_confidence: float = 0.0
+
+    def wants(self, mention: Mention) -> bool:
+        return (
+            mention.label in self.labels
+            and mention.confidence >= self.min_confidence
+            and (not self.brands or mention.brand in self.brands)
+        )
+
+
+def raise_alerts(
+    rules: Sequence[Rule],
+    post: Post,
+    pairs: Sequence[tuple[Mention, Score]],
+    *,
+    now: datetime,
+    max_age: timedelta,
+    baseline: bool,
+) -> tuple[Raised, ...]:
+    """The alerts that the mentions of one new post give rise to, with a delivery for each channel.
+
+    Nothing older than `max_age` is news, nor is a post of unknown date on a watch's first run (`baseline`). A mention
+    goes to a channel once, for the first of the rules that want it there.
+    """
+    raised: list[Raised] = []
+    for mention, score in pairs:
+        wanting = [rule for rule in rules if rule.wants(mention)]
+        if not wanting or not _is_news(post, now, max_age, baseline):
+            continue
+        told: set[str] = set()
+        for rule in wanting:
+            channels = [name for name in dict.fromkeys(rule.channels) if name not in told]
+            told.update(channels)
+            if channels:
+                raised.append(_raise(rule, channels, post, mention, score, stamp(now)))
+    return tuple(raised)
+
+
+def _is_news(post: Post, now: datetime, max_age: timedelta, baseline: bool) -> bool:
+    if post.at is None or post.dated == "implausible" or (baseline and post.dated == "first_seen"):
+        return False
+    return now - moment(post.at) <= max_age
+
+
+def _raise(rule: Rule, channels: Sequence[str], post: Post, mention: Mention, score: Score, now: str) -> Raised:
+    notice = Notice(
+        type=f"mention.{mention.label}",
+        found_at=now,
+        brand=mention.brand,
+        rule=rule.name,
+        label=mention.label or "",
+        value=mention.value,
+        confidence=mention.confidence,
+        language=mention.language,
+        source=post.source,
+        author=post.author,
+        title=post.title,
+        text=post.text,
+        url=post.url,
+        published_at=post.published_at,
+        explanation=_explanation(score.explanation),
+        why=_terms(mention.why),
+        mention_id=mention.id,
+    ).bounded()
+    alert = Alert(short_id(rule.name, mention.id), rule.name, mention.brand, mention.id, now, notice.to_json())
+    return alert, tuple(delivery(alert, channel) for channel in channels)
+
+
+def delivery(alert: Alert, channel: str) -> Delivery:
+    """The delivery of `alert` to `channel`, due at once. The same pair has the same id everywhere."""
+    return Delivery(short_id(alert.id, channel), alert.id, channel, "waiting", 0, alert.raised_at, "", None)
+
+
+def _explanation(stored: str) -> tuple[tuple[str, float], ...]:
+    return tuple((str(word), float(weight)) for word, weight in json.loads(stored or "[]"))
+
+
+def _terms(why: str) -> tuple[str, ...]:
+    """`Mention.why` is a JSON list of the terms that matched, or a plain sentence."""
+    if why.startswith("["):
+        try:
+            return tuple(str(term) for term in json.loads(why))
+        except ValueError:
+            pass  # a sentence that happens to begin with a bracket
+    return (why,) if why else ()

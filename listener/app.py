@@ -1,0 +1,180 @@
+"""The composition root: the one place that reads clock, chance and environment, and puts things together."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from connectors.http import HttpClient
+from connectors.post import short_id
+from listener.alerts.outbox import DrainReport, drain
+from listener.alerts.rules import Rule
+from listener.config import Config, Source
+from listener.intake import Intake
+from listener.match import Matcher, search_terms
+from listener.pull import Puller
+from listener.schedule.engine import Engine, Job, ThreadEngine
+from listener.sentiment.contract import Scorer
+from listener.sentiment.scorer import DefaultScorer
+from storage.contract import Store
+from storage.errors import StoreError
+from storage.records import Run, Watch, stamp
+from storage.sqlite import SqliteStore
+
+
+class App:
+    """One configuration at work. Parts are built when first used, `close` ends them."""
+
+    def __init__(self, config: Config, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.config = config
+        self.now = now
+        self.chance = random.Random()
+        self.pause: Callable[[float], None] = time.sleep
+
+    # -- parts
+
+    @cached_property
+    def store(self) -> Store:
+        store = SqliteStore(_database(self.config))
+        store.migrate()
+        return store
+
+    @cached_property
+    def http(self) -> HttpClient:
+        """For sources."""
+        return self._client(self.config.settings.http.allow_private)
+
+    @cached_property
+    def alert_http(self) -> HttpClient:
+        """For channels: the same guard with a list of its own."""
+        return self._client(self.config.settings.alerting.allow_private)
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        return Matcher(self.config.queries)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        rivals = {brand.name: brand.rivals for brand in self.config.settings.brands}
+        return DefaultScorer(languages=self.config.settings.scoring.languages, rivals=rivals)
+
+    @cached_property
+    def puller(self) -> Puller:
+        backoff = self.config.settings.schedule.max_backoff
+        return Puller(self.store, self.http, self.intake(self._rules()), self.now, self.chance, backoff)
+
+    def intake(self, rules: Sequence[Rule] = ()) -> Intake:
+        return Intake(self.matcher, self.scorer, rules, self.config.settings.alerting.max_alert_age)
+
+    def engine(self) -> Engine:
+        return ThreadEngine(self.config.settings.schedule.threads)
+
+    def close(self) -> None:
+        for name in ("http", "alert_http", "store"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+
+    # -- verbs
+
+    def sync_watches(self) -> list[Watch]:
+        """Make the stored watches those of the configuration."""
+        self.store.sync_watches([_new_watch(source, term, self.now()) for source, term in self.questions()])
+        return self.store.watches()
+
+    def questions(self) -> list[tuple[Source, str]]:
+        """Source × search term; a feed is one question without a term."""
+        wanted = [term for query in self.config.queries.values() for term in search_terms(query)]
+        return [
+            (source, term)
+            for source in self.config.sources.values()
+            for term in (
+                (source.settings.terms or tuple(dict.fromkeys(wanted))) if source.connector.searches else ("",)
+            )
+        ]
+
+    def pull_job(self, watch: Watch, done: Callable[[Watch, Run | None], None], *, due_only: bool = True) -> Job:
+        """`done` gets the run, or None when somebody else was at it."""
+        source = self.config.sources[watch.source]
+        lane = urlsplit(source.connector.address()).netloc or watch.source
+        return Job(
+            f"watch:{watch.id}", lane, lambda: done(watch, self.puller.pull(watch.id, source, due_only=due_only))
+        )
+
+    def deliver(self) -> DrainReport:
+        return drain(self.store, self.config.channels, self.alert_http, self.now, self.chance, pause=self.pause)
+
+    def index(self) -> None:
+        """Make new posts searchable, in slices so that nobody waits for the write lock for long."""
+        while self.store.index_posts(2000):
+            pass
+
+    # -- details
+
+    def _rules(self) -> list[Rule]:
+        return [
+            Rule(
+                name=alert.name,
+                channels=alert.channels,
+                brands=alert.brands,
+                labels=alert.labels,
+                min_confidence=alert.min_confidence,
+            )
+            for alert in self.config.settings.alerts
+        ]
+
+    def _client(self, allow_private: Sequence[str]) -> HttpClient:
+        http = self.config.settings.http
+        return HttpClient(
+            user_agent=_user_agent(http.contact),
+            now=self.now,
+            deadline=http.deadline.total_seconds(),
+            max_body=http.max_body,
+            gap=None if http.gap is None else http.gap.total_seconds(),
+            allow_private=allow_private,
+        )
+
+
+def config_path(given: str | None, environment: Mapping[str, str]) -> Path:
+    return Path(given or environment.get("LISTENER_CONFIG") or "listener.toml")
+
+
+def _user_agent(contact: str) -> str:
+    return f"brand-listener/{version('brand-listener')}" + (f" (+{contact})" if contact else "")
+
+
+def _database(config: Config) -> Path:
+    """`sqlite:///relative.db` starts at the configuration's folder, `sqlite:////absolute.db` at the root."""
+    url = config.settings.storage.url
+    if not url.startswith("sqlite:///") or url == "sqlite:///":
+        raise StoreError(f"storage.url '{url}' is not understood: write sqlite:///listener.db.")
+    return config.path.parent / url.removeprefix("sqlite:///")
+
+
+def _new_watch(source: Source, term: str, now: datetime) -> Watch:
+    return Watch(
+        id=short_id(source.name, term),
+        source=source.name,
+        kind=source.connector.kind,
+        term=term,
+        active=1,
+        baseline=1,
+        cursor="",
+        validators_url="",
+        etag="",
+        last_modified="",
+        body_hash="",
+        next_due=stamp(now),
+        failures=0,
+        last_run_at=None,
+        last_outcome="",
+        last_error="",
+        heard_at=None,
+        news_at=None,
+        closed="",
+    )

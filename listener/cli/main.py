@@ -1,0 +1,108 @@
+"""The `listener` command: finds the configuration, turns every expected trouble into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from listener.config import ConfigError, load
+from storage.errors import StoreBusy, StoreError, StoreFull
+
+NOTHING_WORKED, USAGE, PARTLY = 1, 2, 3
+
+_COMMANDS = {
+    "init": "setup",
+    "check": "setup",
+    "demo": "demo",
+    "pull": "pull",
+    "run": "run",
+    "import": "archive",
+    "score": "score",
+    "report": "report",
+    "sources": "sources",
+    "brands": "brands",
+    "alerts": "alerts",
+}
+"""Command → the module beside this one that holds it, imported when asked for, so that `--help` is quick."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"listener.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "-c", metavar="FILE", help="Default: $LISTENER_CONFIG, then ./listener.toml.")
+@click.option("--verbose", "-v", count=True, help="Say more on stderr; twice: debug.")
+@click.version_option(package_name="brand-listener")
+@click.pass_context
+def cli(ctx: click.Context, config: str | None, verbose: int) -> None:
+    """Listen to what the public says of your brand; never mistake silence for calm."""
+    ctx.obj = config
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apscheduler").setLevel(max(level, logging.INFO if verbose > 1 else logging.ERROR))
+
+
+@contextmanager
+def opened(ctx: click.Context) -> Iterator[Any]:
+    """The App of the configuration that the command line names; closed at the end."""
+    from listener.app import App, config_path
+
+    config = load(config_path(ctx.find_root().obj, os.environ), os.environ)
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    app = App(config)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def main() -> NoReturn:
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        return int(cli.main(standalone_mode=False) or 0)
+    except click.exceptions.Exit as request:
+        return request.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped.", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; a second complaint at exit would only confuse.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ConfigError as error:
+        click.echo(f"listener: {error}", err=True)
+        return USAGE
+    except StoreError as error:
+        click.echo(f"listener: {error}", err=True)
+        return NOTHING_WORKED if isinstance(error, StoreFull | StoreBusy) else USAGE
+    except Exception as error:
+        logging.getLogger(__name__).debug("what went wrong", exc_info=True)
+        click.echo(
+            f"listener: this is a mistake in Listener, not yours ({type(error).__name__}: {error}); "
+            "run it again with -vv and report what it prints.",
+            err=True,
+        )
+        return NOTHING_WORKED

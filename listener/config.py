@@ -1,0 +1,339 @@
+"""TOML to settings. Every mistake is reported at once, each with its key; secrets come from environment or file.
+
+A string `env:NAME` or `file:PATH` in a source, a channel or `storage.url` is replaced by what it names. Relative
+paths start at the folder of the configuration, so that cron finds what the shell found.
+"""
+
+from __future__ import annotations
+
+import difflib
+import stat
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from connectors.contract import Connector
+from listener import registry
+from listener.alerts.channels.contract import Channel
+from listener.match import Query, QueryError, lint
+from listener.match import parse as parse_query
+from listener.quantities import Duration, Size
+from listener.sentiment.contract import Label
+
+
+class ConfigError(Exception):
+    """All that is wrong with a configuration, a sentence each."""
+
+    def __init__(self, place: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{place}: " + ("\n  ".join(["", *problems]) if len(problems) > 1 else problems[0]))
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class StorageSettings(_Table):
+    url: str = "sqlite:///listener.db"
+
+
+class ScheduleSettings(_Table):
+    engine: Literal["threads"] = "threads"
+    threads: int = Field(default=8, ge=1, le=64)
+    interval: Duration = timedelta(minutes=15)
+    max_backoff: Duration = timedelta(hours=24)
+
+
+class HttpSettings(_Table):
+    contact: str = ""
+    deadline: Duration = timedelta(seconds=30)
+    max_body: Size = 10_000_000
+    gap: Duration | None = None
+    allow_private: tuple[str, ...] = ()
+
+
+class ScoringSettings(_Table):
+    languages: tuple[str, ...] = ("en",)
+
+
+class ReportSettings(_Table):
+    min_authors: int = Field(default=30, ge=1)
+    max_half_width: float = Field(default=20.0, gt=0, le=100)
+    min_coverage: float = Field(default=0.8, ge=0, le=1)
+    max_unscored: float = Field(default=0.4, ge=0, le=1)
+
+
+class AlertingSettings(_Table):
+    max_alert_age: Duration = timedelta(hours=24)
+    allow_private: tuple[str, ...] = ()
+
+
+class BrandSettings(_Table):
+    name: str = Field(min_length=1, max_length=100)
+    query: str
+    rivals: tuple[str, ...] = ()
+
+
+class SourceSettings(BaseModel):
+    """What every source has; everything else in its table is an option of its connector."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    type: str
+    name: str = ""
+    about: str = ""
+    terms: tuple[str, ...] = ()
+    interval: Duration | None = None
+    backfill: Duration = timedelta(days=7)
+    keep: Literal["all", "mentions"] = "all"
+
+
+class ChannelSettings(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    name: str = Field(min_length=1)
+    type: str
+
+
+class AlertSettings(_Table):
+    name: str = Field(min_length=1)
+    channels: tuple[str, ...] = Field(min_length=1)
+    brands: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ("detractor",)
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+
+
+class Settings(_Table):
+    timezone: str = "UTC"
+    storage: StorageSettings = StorageSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    http: HttpSettings = HttpSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    report: ReportSettings = ReportSettings()
+    alerting: AlertingSettings = AlertingSettings()
+    brands: tuple[BrandSettings, ...] = ()
+    sources: tuple[SourceSettings, ...] = ()
+    channels: tuple[ChannelSettings, ...] = ()
+    alerts: tuple[AlertSettings, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"'{name}' is not a time zone: write one such as \"Europe/Berlin\"") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A configured place to listen to, with its connector built."""
+
+    name: str
+    connector: Connector
+    settings: SourceSettings
+    interval: timedelta
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configuration in which everything named exists."""
+
+    path: Path
+    settings: Settings
+    queries: Mapping[str, Query]
+    sources: Mapping[str, Source]
+    channels: Mapping[str, Channel]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Config:
+    """Read and check the file. Raises ConfigError with every mistake in it."""
+    return read(path, _toml(path), environment)
+
+
+def read(path: Path, table: dict[str, Any], environment: Mapping[str, str]) -> Config:
+    problems: list[str] = []
+    table = _with_secrets(table, path.parent, environment, problems)
+    try:
+        settings = Settings.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError(str(path), [*problems, *_sentences(error, Settings)]) from None
+    config = Config(
+        path,
+        settings,
+        _queries(settings, problems),
+        _sources(settings, problems),
+        _channels(settings, problems),
+        tuple(_warnings(path, settings, table)),
+    )
+    problems.extend(_loose_ends(settings))
+    if problems:
+        raise ConfigError(str(path), problems)
+    return config
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(str(path), ["there is no such file: `listener init` writes one to start from."]) from None
+    except OSError as error:
+        raise ConfigError(str(path), [f"cannot be read: {error.strerror}."]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(str(path), ["is not UTF-8 text: save it as UTF-8."]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), [f"is not valid TOML: {error}."]) from None
+
+
+def _with_secrets(table: Any, folder: Path, environment: Mapping[str, str], problems: list[str], key: str = "") -> Any:
+    if isinstance(table, dict):
+        return {
+            k: _with_secrets(v, folder, environment, problems, f"{key}.{k}" if key else k) for k, v in table.items()
+        }
+    if isinstance(table, list):
+        return [_with_secrets(v, folder, environment, problems, f"{key}[{n}]") for n, v in enumerate(table, 1)]
+    if isinstance(table, str) and key.startswith(("sources", "channels", "storage.url")):
+        return _secret(table, folder, environment, problems, key)
+    return table
+
+
+def _secret(text: str, folder: Path, environment: Mapping[str, str], problems: list[str], key: str) -> str:
+    kind, _, name = text.partition(":")
+    if kind == "env":
+        if not environment.get(name):
+            problems.append(f"{key}: the environment variable {name} is not set.")
+            return "https://unset.invalid/"
+        return environment[name]
+    if kind == "file" and not name.startswith("//"):
+        try:
+            return (folder / name).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{key}: the file {name} cannot be read: {getattr(error, 'strerror', 'not UTF-8 text')}.")
+            return "https://unset.invalid/"
+    return text
+
+
+def _queries(settings: Settings, problems: list[str]) -> dict[str, Query]:
+    queries = {}
+    for brand in settings.brands:
+        try:
+            queries[brand.name] = parse_query(brand.query)
+        except QueryError as error:
+            problems.append(f'brands "{brand.name}".query: {error}')
+    return queries
+
+
+def _sources(settings: Settings, problems: list[str]) -> dict[str, Source]:
+    sources: dict[str, Source] = {}
+    for number, given in enumerate(settings.sources, 1):
+        name = given.name or f"{given.type}-{number}"
+        connector = _plugin(registry.connector, given, f'sources "{name}"', problems)
+        if name in sources:
+            problems.append(f'sources "{name}": two sources have this name; give each its own.')
+        if connector is not None:
+            sources[name] = Source(name, connector, given, given.interval or settings.schedule.interval)
+    return sources
+
+
+def _channels(settings: Settings, problems: list[str]) -> dict[str, Channel]:
+    channels: dict[str, Channel] = {}
+    for given in settings.channels:
+        if given.name in channels:
+            problems.append(f'channels "{given.name}": two channels have this name; give each its own.')
+        built = _plugin(registry.channel, given, f'channels "{given.name}"', problems, given.name)
+        if built is not None:
+            channels[given.name] = built
+    return channels
+
+
+def _plugin(find: Any, given: SourceSettings | ChannelSettings, key: str, problems: list[str], *first: str) -> Any:
+    try:
+        plugin = find(given.type)
+        return plugin(*first, plugin.options.model_validate(given.model_extra or {}))
+    except registry.UnknownPlugin as error:
+        problems.append(f"{key}.type: {error}")
+    except ValidationError as error:
+        problems.extend(_sentences(error, plugin.options, f"{key}."))
+    except ValueError as error:
+        problems.append(f"{key}: {error}")
+    return None
+
+
+def _loose_ends(settings: Settings) -> list[str]:
+    """References to brands and channels that are not there."""
+    brands = {brand.name for brand in settings.brands}
+    channels = {channel.name for channel in settings.channels}
+    loose = []
+    for source in settings.sources:
+        if source.about and source.about not in brands:
+            loose.append(f'sources "{source.name or source.type}".about: there is no brand "{source.about}".')
+    for alert in settings.alerts:
+        loose += [f'alerts "{alert.name}".brands: there is no brand "{b}".' for b in alert.brands if b not in brands]
+        loose += [
+            f'alerts "{alert.name}".channels: there is no channel "{c}".' for c in alert.channels if c not in channels
+        ]
+    named = [("brands", brand.name) for brand in settings.brands] + [("alerts", a.name) for a in settings.alerts]
+    loose += [
+        f'{w} "{n}": two have this name; give each its own.' for w, n in sorted({*named}) if named.count((w, n)) > 1
+    ]
+    return loose
+
+
+def _warnings(path: Path, settings: Settings, table: Mapping[str, Any]) -> list[str]:
+    warnings = []
+    for brand in settings.brands:
+        try:
+            warnings += lint(brand.name, parse_query(brand.query))
+        except QueryError:
+            continue  # reported as a mistake already
+    if table.get("channels") and path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        written = path.read_text(encoding="utf-8")
+        if "hooks.slack.com" in written or "whsec_" in written:
+            warnings.append(f"{path} holds secrets and others may read it: chmod 600 it, or use env: or file: values.")
+    return warnings
+
+
+def _sentences(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
+    """A pydantic error as `key: what to do`, one for each mistake."""
+    sentences = []
+    for one in error.errors(include_url=False, include_input=False):
+        key = prefix + _key(one["loc"])
+        if one["type"] == "extra_forbidden":
+            known = sorted(_fields_at(model, one["loc"]))
+            close = difflib.get_close_matches(str(one["loc"][-1]), known, 1)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(known)}."
+            sentences.append(f"{key}: there is no such option; {hint}")
+        elif one["type"] == "missing":
+            sentences.append(f"{key}: is missing.")
+        else:
+            sentences.append(f"{key}: {one['msg'].removeprefix('Value error, ')}.")
+    return sentences
+
+
+def _key(loc: tuple[int | str, ...]) -> str:
+    key = ""
+    for part in loc:
+        key += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if key else str(part)
+    return key
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+    """Names of the options beside the unknown one at `loc`."""
+    here: Any = model
+    for part in loc[:-1]:
+        if isinstance(part, str) and part in here.model_fields:
+            kind = here.model_fields[part].annotation
+            here = next((a for a in (kind, *getattr(kind, "__args__", ())) if hasattr(a, "model_fields")), here)
+    return set(here.model_fields)

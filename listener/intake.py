@@ -1,0 +1,168 @@
+"""Posts become what is stored of them: cleaned, matched against all brands at once, scored, checked for alerts.
+
+Everything here is a function of its arguments, so that pulling, importing and rescoring share it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from connectors.post import Author as SourceAuthor
+from connectors.post import Post as SourcePost
+from connectors.post import short_id
+from connectors.text import clean, plain
+from listener.alerts.rules import Rule, raise_alerts
+from listener.match import Match, Matcher, Subject
+from listener.sentiment.contract import LABELS, Scorer, Text, Verdict
+from storage.records import Arrival, Author, Dated, Mention, Post, Score, stamp
+
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=1)
+_TEXT, _TITLE, _NAME, _URL = 100_000, 1_000, 200, 2_000
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where posts come from: the source's name, the brand it is wholly about, and whether to keep posts that speak
+    of no brand. `backfill` marks history (a first run, an import) as against news."""
+
+    source: str
+    about: str = ""
+    keep_all: bool = True
+    backfill: bool = False
+
+
+class Intake:
+    def __init__(self, matcher: Matcher, scorer: Scorer, rules: Sequence[Rule], max_alert_age: timedelta) -> None:
+        self._matcher = matcher
+        self._scorer = scorer
+        self._rules = rules
+        self._max_alert_age = max_alert_age
+
+    def arrivals(
+        self, posts: Sequence[SourcePost], origin: Origin, known: Mapping[str, str], now: datetime
+    ) -> list[Arrival]:
+        """What is new or edited among `posts`, ready to be stored. `known` maps stored ids to fingerprints: what is
+        in it unchanged is neither cleaned nor scored again."""
+        made = []
+        for post in posts:
+            post_id, fingerprint = post.id, post.fingerprint
+            if known.get(post_id) != fingerprint:
+                row, author = _row(post, post_id, fingerprint, origin, now)
+                arrival = self._arrival(row, author, origin, now)
+                if arrival.mentions or origin.keep_all or post_id in known:
+                    made.append(arrival)
+        return made
+
+    def _arrival(self, post: Post, author: Author | None, origin: Origin, now: datetime) -> Arrival:
+        matches = () if post.deleted_at else self._matches(post, origin)
+        pairs = tuple(self._mention(post, match, origin, now) for match in matches)
+        alerts = raise_alerts(self._rules, post, pairs, now=now, max_age=self._max_alert_age, baseline=origin.backfill)
+        return Arrival(post, author, pairs, alerts)
+
+    def _matches(self, post: Post, origin: Origin) -> Sequence[Match]:
+        stars = None if post.rating is None or not post.rating_scale else 5 * post.rating / post.rating_scale
+        subject = Subject(post.text, post.title, post.url, post.author, post.language, post.source, post.genre, stars)
+        matches = self._matcher.match(subject)
+        if origin.about and all(match.brand != origin.about for match in matches):
+            return [Match(origin.about, (f"{origin.source} is about it",)), *matches]
+        return matches
+
+    def _mention(self, post: Post, match: Match, origin: Origin, now: datetime) -> tuple[Mention, Score]:
+        mention_id = short_id(post.id, match.brand)
+        verdict = self._scorer.score(
+            Text(_readable(post), match.brand, post.language, post.rating, post.rating_scale or 5.0)
+        )
+        found_at = stamp(now)
+        mention = Mention(
+            *(mention_id, post.id, match.brand, post.source, post.author_id, post.at, found_at, post.genre),
+            json.dumps(match.why, ensure_ascii=False),
+            *(verdict.label, verdict.value, verdict.confidence, verdict.language, verdict.unscored, verdict.scorer),
+            *(int(origin.backfill), 1),
+        )
+        return mention, _score(mention_id, found_at, verdict)
+
+
+def _score(mention_id: str, at: str, verdict: Verdict) -> Score:
+    return Score(
+        *(mention_id, at, verdict.scorer, verdict.label, verdict.value, verdict.confidence, verdict.language),
+        verdict.unscored,
+        json.dumps(probabilities(verdict)),
+        json.dumps(verdict.explanation, ensure_ascii=False),
+    )
+
+
+def probabilities(verdict: Verdict) -> dict[str, float]:
+    """By label; empty when the scorer has none."""
+    named = {"detractor": 0, "passive": 1, "promoter": 2}
+    return {label: verdict.probabilities[named[label]] for label in LABELS if label in named and verdict.probabilities}
+
+
+def _readable(post: Post) -> str:
+    """What a reader reads: many feeds repeat the title as the first words of the body."""
+    if not post.title or post.text.startswith(post.title):
+        return post.text
+    return f"{post.title}\n{post.text}" if post.text else post.title
+
+
+def _row(post: SourcePost, post_id: str, fingerprint: str, origin: Origin, now: datetime) -> tuple[Post, Author | None]:
+    author = _author(post.kind, post.author, now)
+    at, dated = _when(post.published_at, now)
+    text = clean(plain(post.body, post.markup), _TEXT)
+    rating = post.rating if post.rating is not None and 0 <= post.rating <= post.rating_scale < math.inf else None
+    return Post(
+        id=post_id,
+        kind=post.kind,
+        source_id=clean(post.source_id, _URL),
+        source=origin.source,
+        url=_link(post.url),
+        title=clean(post.title, _TITLE),
+        text=text,
+        raw="" if post.markup == "plain" else clean(post.body, _TEXT),
+        markup=post.markup,
+        author_id=author.id if author else None,
+        author=author.name if author else "",
+        at=at,
+        dated=dated,
+        published_at=stamp(post.published_at) if post.published_at else None,
+        first_seen_at=stamp(now),
+        edited_at=stamp(post.edited_at) if post.edited_at else None,
+        deleted_at=stamp(now) if post.deleted else None,
+        genre=post.genre,
+        rating=rating,
+        rating_scale=None if rating is None else post.rating_scale,
+        language=clean(post.language, 35),
+        thread=clean(post.thread, _URL),
+        reach=json.dumps({key: min(value, 2**53) for key, value in post.reach.items()}) if post.reach else "{}",
+        fingerprint=fingerprint,
+    ), author
+
+
+def _author(kind: str, author: SourceAuthor | None, now: datetime) -> Author | None:
+    if author is None or not author.id:
+        return None
+    name = clean(author.name or author.id, _NAME)
+    reach = None if author.reach is None else min(author.reach, 2**53)
+    seen = stamp(now)
+    handle = clean(author.id, _URL)
+    return Author(short_id(kind, author.id), kind, handle, name, _link(author.url), reach, seen, seen, "")
+
+
+def _when(published: datetime | None, now: datetime) -> tuple[str | None, Dated]:
+    """The time that counts. A source that gives no date is taken by when we saw it; one that gives an impossible
+    date is believed in nothing, so the post is kept out of every window instead of landing in a wrong one."""
+    if published is None:
+        return stamp(now), "first_seen"
+    if not _EARLIEST <= published <= now + _AHEAD:
+        return None, "implausible"
+    return stamp(published), "stated"
+
+
+def _link(url: str) -> str:
+    """Only what a browser may safely open."""
+    url = clean(url, _URL).strip()
+    return url if url.lower().startswith(("http://", "https://")) else ""

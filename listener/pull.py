@@ -1,0 +1,171 @@
+"""The unit of work: one watch, one run."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from connectors.contract import Http
+from connectors.errors import BadAnswer, FetchError, Gone, RateLimited
+from connectors.post import Page, Question, Validators, short_id
+from listener.config import Source
+from listener.intake import Intake, Origin
+from storage.contract import Store
+from storage.errors import StoreError
+from storage.records import Bookmark, Outcome, PageCount, Run, Watch, stamp
+
+log = logging.getLogger(__name__)
+
+_SHORTEST = timedelta(seconds=60)
+"""A failing source is left alone for at least this long, however short its interval."""
+
+
+@dataclass
+class _Tally:
+    """What a run has brought so far."""
+
+    read: int = 0
+    stored: PageCount = field(default_factory=PageCount)
+    changed: bool = False
+    gap: str = ""
+    moved_to: str = ""
+    poll_after: timedelta = timedelta(0)
+
+    def add(self, page: Page, count: PageCount) -> None:
+        self.read += len(page.posts)
+        self.stored = PageCount(*(a + b for a, b in zip(self.stored, count, strict=True)))
+        self.changed |= not page.unchanged
+        self.gap = self.gap or page.gap
+        self.moved_to = page.moved_to or self.moved_to
+        self.poll_after = max(self.poll_after, page.poll_after or timedelta(0))
+
+
+class Puller:
+    def __init__(
+        self,
+        store: Store,
+        http: Http,
+        intake: Intake,
+        now: Callable[[], datetime],
+        chance: random.Random,
+        max_backoff: timedelta,
+    ) -> None:
+        self._store = store
+        self._http = http
+        self._intake = intake
+        self._now = now
+        self._chance = chance
+        self._max_backoff = max_backoff
+
+    def pull(self, watch_id: str, source: Source, *, due_only: bool = True) -> Run | None:
+        """Ask the watch's question and store the answer page by page.
+
+        None when there was nothing to do: somebody else is at it, or has just done it. Never raises for anything a
+        source does; raises StoreError when the answer could not be kept, and then the watch stays due.
+        """
+        with self._store.claim(f"watch:{watch_id}") as mine:
+            watch = self._store.watch(watch_id) if mine else None
+            started = self._now()
+            if watch is None or watch.closed or (due_only and watch.next_due > stamp(started)):
+                return None
+            tally = _Tally()
+            problem = self._read_pages(watch, source, started, tally)
+            return self._finish(watch, source, started, tally, problem)
+
+    def _read_pages(self, watch: Watch, source: Source, started: datetime, tally: _Tally) -> FetchError | None:
+        origin = Origin(source.name, source.settings.about, source.settings.keep == "all", bool(watch.baseline))
+        try:
+            for page in source.connector.pull(_question(watch, source, started), self._http):
+                tally.add(page, self._store_page(watch, page, origin))
+        except FetchError as error:
+            return error
+        except StoreError:
+            raise
+        except Exception as error:  # a connector's own mistake must not take the others down
+            log.exception("%s: the connector failed", source.name)
+            return BadAnswer(f"the {watch.kind} connector failed: {type(error).__name__}: {error}.")
+        return None
+
+    def _store_page(self, watch: Watch, page: Page, origin: Origin) -> PageCount:
+        bookmark = _bookmark(watch, page)
+        if not page.posts and bookmark is None:
+            return PageCount()
+        now = self._now()
+        known = self._store.fingerprints([post.id for post in page.posts])
+        arrivals = self._intake.arrivals(page.posts, origin, known, now)
+        if not arrivals and bookmark is None:
+            return PageCount()
+        return self._store.add_page(arrivals, stamp(now), watch.id, bookmark)
+
+    def _finish(
+        self, watch: Watch, source: Source, started: datetime, tally: _Tally, problem: FetchError | None
+    ) -> Run:
+        now = self._now()
+        outcome = _outcome(tally, problem)
+        run = Run(
+            id=short_id(watch.id, stamp(started), str(self._chance.random())),
+            watch_id=watch.id,
+            source=source.name,
+            started_at=stamp(started),
+            finished_at=stamp(now),
+            outcome=outcome,
+            read=tally.read,
+            new=tally.stored.new,
+            edited=tally.stored.edited,
+            mentions=tally.stored.mentions,
+            error=_note(tally, problem),
+        )
+        closed = str(problem) if isinstance(problem, Gone) else ""
+        self._store.finish_run(run, stamp(self._next_due(watch, source, now, tally, problem)), closed)
+        return run
+
+    def _next_due(
+        self, watch: Watch, source: Source, now: datetime, tally: _Tally, problem: FetchError | None
+    ) -> datetime:
+        if problem is None:
+            return now + max(source.interval, tally.poll_after)
+        wait = source.interval
+        if not isinstance(problem, RateLimited) or problem.retry_after is None:
+            doubled = max(source.interval, _SHORTEST) * 2 ** min(watch.failures, 10)
+            wait = min(doubled * self._chance.uniform(0.9, 1.1), max(self._max_backoff, source.interval))
+        return max(now + wait, problem.retry_after or now)
+
+
+def _note(tally: _Tally, problem: FetchError | None) -> str:
+    if problem is not None:
+        return str(problem)
+    return tally.gap or (f"moved for good to {tally.moved_to}: change its url." if tally.moved_to else "")
+
+
+def _outcome(tally: _Tally, problem: FetchError | None) -> Outcome:
+    if problem is not None:
+        return "partial" if tally.read else "failed"
+    if tally.gap:
+        return "partial"
+    if tally.stored.new:
+        return "ok"
+    return "empty" if tally.changed else "unchanged"
+
+
+def _question(watch: Watch, source: Source, now: datetime) -> Question:
+    return Question(
+        now=now,
+        term=watch.term,
+        cursor=watch.cursor,
+        validators=Validators(watch.validators_url, watch.etag, watch.last_modified, watch.body_hash),
+        since=now - source.settings.backfill,
+    )
+
+
+def _bookmark(watch: Watch, page: Page) -> Bookmark | None:
+    """What the page moves, or None when it leaves everything where it was."""
+    validators = page.validators or Validators(watch.validators_url, watch.etag, watch.last_modified, watch.body_hash)
+    marks = (
+        page.cursor or watch.cursor,
+        *(validators.url, validators.etag, validators.last_modified, validators.body_hash),
+    )
+    stored = (watch.cursor, watch.validators_url, watch.etag, watch.last_modified, watch.body_hash)
+    return None if marks == stored else Bookmark(*marks)

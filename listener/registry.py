@@ -1,0 +1,52 @@
+"""Names to classes: what ships with Listener, what strangers install, what a configuration names directly.
+
+Built-in names are a table, because entry points vanish whenever package metadata does. A stranger adds
+an entry point in the group `listener.connectors` or `listener.channels`, or the configuration says
+`type = "their.module:Class"`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from connectors.contract import Connector
+from listener.alerts.channels.contract import Channel
+
+CONNECTORS = {
+    "feed": "connectors.feed:Feed",
+    "hackernews": "connectors.hackernews:HackerNews",
+}
+CHANNELS = {
+    "slack": "listener.alerts.channels.slack:Slack",
+    "webhook": "listener.alerts.channels.webhook:Webhook",
+}
+
+
+class UnknownPlugin(Exception):
+    """One sentence: what was asked for, what there is."""
+
+
+def connector(name: str) -> type[Connector]:
+    return cast("type[Connector]", _find("source", name, CONNECTORS, "listener.connectors"))
+
+
+def channel(name: str) -> type[Channel]:
+    return cast("type[Channel]", _find("channel", name, CHANNELS, "listener.channels"))
+
+
+def _find(what: str, name: str, built_in: dict[str, str], group: str) -> Any:
+    installed = {point.name: point.value for point in entry_points(group=group)}
+    path = built_in.get(name) or installed.get(name) or (name if ":" in name else "")
+    if not path:
+        names = sorted({*built_in, *installed})
+        close = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}."
+        raise UnknownPlugin(f"no {what} type is called '{name}'; {hint}")
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UnknownPlugin(f"the {what} type '{name}' cannot be loaded from {path}: {error}.") from error

@@ -1,0 +1,153 @@
+"""What every database is to the rest of the program. The suite that checks it is tests/contracts/store.py.
+
+Obligations that hold for every method:
+- a method is one transaction: after a kill at any instant it has happened whole or not at all;
+- methods may be called from any thread, and several processes may work on one database: nobody waits longer than
+  `storage.errors.StoreBusy` allows, and no database error other than StoreError leaves this floor;
+- lists come in a stated order and are bounded by the caller;
+- text is stored as given: whoever calls has cleaned it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from storage.records import (
+    Alert,
+    Arrival,
+    Bookmark,
+    Coverage,
+    Delivery,
+    DeliveryState,
+    Finding,
+    Mention,
+    Outgoing,
+    PageCount,
+    Post,
+    Run,
+    Score,
+    Voice,
+    Watch,
+)
+
+
+class Opening(Protocol):
+    """Who opens a database."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, as a person would say it; no password."""
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; safe when several processes start at once. Raises NewerSchema."""
+
+    def claim(self, name: str) -> AbstractContextManager[bool]:
+        """Try to be the only one, over threads and processes, who works on `name`; False when somebody else
+        does. Never waits; a killed process holds nothing."""
+
+    def close(self) -> None: ...
+
+
+class Pulling(Protocol):
+    """Who pulls."""
+
+    def sync_watches(self, wanted: Sequence[Watch]) -> None:
+        """Make the active watches those of the configuration: new ones are added as given, known ones keep their
+        memory, all others become inactive."""
+
+    def watches(self) -> list[Watch]:
+        """The active ones, by source and term."""
+
+    def watch(self, watch_id: str) -> Watch | None: ...
+
+    def due_watches(self, now: str) -> list[Watch]:
+        """Active, not closed, `next_due` <= now; the longest waiting first."""
+
+    def fingerprints(self, post_ids: Sequence[str]) -> dict[str, str]:
+        """id → fingerprint of those that are stored."""
+
+    def add_page(
+        self, arrivals: Sequence[Arrival], now: str, watch_id: str = "", bookmark: Bookmark | None = None
+    ) -> PageCount:
+        """Store a page and the watch's bookmark behind it.
+
+        A new post brings its author, mentions, scores, alerts and deliveries. One that is known with another
+        fingerprint keeps its first_seen_at and `at`, leaves a revision, gets new scores, and raises no alert; only the
+        source that first brought it may change it. One that is known with the same fingerprint changes nothing, even
+        if somebody else stored it a moment ago."""
+
+    def finish_run(self, run: Run, next_due: str, closed: str = "") -> None:
+        """Record how a run ended, on the watch (failures, baseline, last times), in `runs` and in `coverage`."""
+
+    def index_posts(self, limit: int = 5000) -> int:
+        """Put up to `limit` posts that are not yet searchable into the full-text index; how many."""
+
+
+class Reading(Protocol):
+    """Who reports. Windows are half open: since <= at < until."""
+
+    def voices(self, brand: str, since: str, until: str) -> Iterator[Voice]:
+        """Every matched mention of the window, in no order."""
+
+    def findings(
+        self, brand: str, since: str, until: str, labels: Sequence[str] = (), limit: int = 10
+    ) -> list[Finding]:
+        """Matched mentions by confidence, surest first, then newest."""
+
+    def posts(self, limit: int, before: int | None = None) -> list[tuple[int, Post]]:
+        """(seq, post), newest first, `seq` < before: pages by key."""
+
+    def search(self, text: str, limit: int = 20) -> list[Post]:
+        """Posts with all the words of `text`, newest first. Any text is a valid query."""
+
+    def coverage(self, since_day: str, until_day: str) -> list[Coverage]:
+        """Runs by source, UTC day and outcome, days inclusive."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Rows of posts, mentions, alerts: for `check` and `sources`."""
+
+    def scores_of(self, mention_id: str) -> list[Score]:
+        """Oldest first: the last one holds."""
+
+    def mention(self, mention_id: str) -> Mention | None: ...
+
+    def revisions(self, post_id: str) -> int:
+        """How often a post was edited."""
+
+    def undated(self, brand: str) -> int:
+        """Matched mentions that no window counts, because their date is implausible."""
+
+
+class Alerting(Protocol):
+    """Who delivers. One sender per channel at a time: `claim("channel:" + name)`."""
+
+    def add_alerts(self, alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]]) -> None:
+        """Raise alerts that stand behind no page (test messages, operations); known ids change nothing."""
+
+    def waiting(self, channel: str, now: str, limit: int = 100) -> list[Outgoing]:
+        """Deliveries due by now, the oldest alert first."""
+
+    def record_attempt(
+        self, delivery_id: str, state: DeliveryState, next_try_at: str, error: str, sent_at: str | None
+    ) -> None:
+        """Count an attempt and what came of it."""
+
+    def deliveries(self, state: DeliveryState | None = None, limit: int = 100) -> list[Outgoing]:
+        """The newest alert first."""
+
+    def replay(self, delivery_ids: Sequence[str], now: str) -> int:
+        """Make dead deliveries wait again from `now`, with no attempts; how many. No ids: all dead ones."""
+
+    def next_delivery(self) -> str | None:
+        """When the earliest waiting delivery is due."""
+
+    def channel(self, name: str) -> tuple[str, str]:
+        """(open_at, stopped): not before which time, and why it was stopped for good ("" if it was not)."""
+
+    def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None: ...
+
+
+class Store(Opening, Pulling, Reading, Alerting, Protocol):
+    pass

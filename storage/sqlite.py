@@ -1,0 +1,295 @@
+"""The Store on one SQLite file, through sqlite-utils."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from storage import pages, sql_alerts, sql_pull, sql_read
+from storage.claims import claims_beside
+from storage.errors import NewerSchema, StoreBusy
+from storage.records import (
+    Alert,
+    Arrival,
+    Bookmark,
+    Coverage,
+    Delivery,
+    DeliveryState,
+    Finding,
+    Mention,
+    Outgoing,
+    PageCount,
+    Post,
+    Run,
+    Score,
+    Voice,
+    Watch,
+)
+from storage.schema import MIGRATIONS
+from storage.sqlite_connections import PATIENCE, Connections
+
+# Scripts without spaces are indexed character by character, so that a word inside a sentence can be found as a phrase.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+_SEARCH_TABLES = (
+    "CREATE VIRTUAL TABLE posts_search USING fts5 (title, text, author, content='')",
+    "CREATE TABLE posts_searchable (upto INTEGER NOT NULL)",
+    "INSERT INTO posts_searchable (upto) VALUES (0)",
+)
+_ALL_SEARCHABLE = "SELECT (SELECT COALESCE(MAX(seq), 0) FROM posts) <= upto FROM posts_searchable"
+_SEARCHED = "seq, segment(title), segment(text), segment(author)"
+_ADD_TO_SEARCH = f"""
+INSERT INTO posts_search (rowid, title, text, author) SELECT {_SEARCHED} FROM posts WHERE seq > ? AND seq <= ?"""
+_DROP_FROM_SEARCH = f"""
+INSERT INTO posts_search (posts_search, rowid, title, text, author)
+SELECT 'delete', {_SEARCHED} FROM posts WHERE id = ? AND seq <= (SELECT upto FROM posts_searchable)"""
+_PUT_BACK_INTO_SEARCH = f"""
+INSERT INTO posts_search (rowid, title, text, author)
+SELECT {_SEARCHED} FROM posts WHERE id = ? AND seq <= (SELECT upto FROM posts_searchable)"""
+_SEARCH = f"""
+SELECT {sql_pull.columns(Post, "p.")} FROM posts_search s JOIN posts p ON p.seq = s.rowid
+WHERE posts_search MATCH ? ORDER BY s.rowid DESC LIMIT ?"""
+
+
+def _segment(text: str) -> str:
+    return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
+
+
+def _migrations() -> Migrations:
+    migrations = Migrations("listener")
+    for migration in MIGRATIONS:
+
+        def apply(db: Database, statements: tuple[str, ...] = migration.statements) -> None:
+            for statement in statements:
+                db.conn.execute(statement.replace("{serial}", "INTEGER PRIMARY KEY"))
+
+        migrations(name=migration.name)(apply)
+
+    @migrations(name="search_0001")
+    def search(db: Database) -> None:
+        for statement in _SEARCH_TABLES:
+            db.conn.execute(statement)
+
+    return migrations
+
+
+class SqliteStore:
+    """The whole `storage.contract.Store` on one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connections = Connections(path, {"segment": _segment})
+        self._read = self._connections.read
+        self._write = self._connections.write
+        self._claims = claims_beside(path)
+
+    # -- opening
+
+    @property
+    def place(self) -> str:
+        return str(self._path)
+
+    def migrate(self) -> None:
+        migrations = _migrations()
+        give_up = time.monotonic() + PATIENCE
+        with self._connections.translated() as db:
+            self._refuse_newer(migrations, db)
+            while migrations.pending(db):
+                with self.claim("migrate") as mine:
+                    if mine:
+                        migrations.apply(db)
+                        return
+                if time.monotonic() > give_up:
+                    raise StoreBusy(f"{self.place}: another process has been migrating it for over a minute.")
+                time.sleep(0.05)
+
+    def _refuse_newer(self, migrations: Migrations, db: Database) -> None:
+        known = {m.name for m in MIGRATIONS} | {"search_0001"}
+        newer = [m.name for m in migrations.applied(db) if m.name not in known]
+        if newer:
+            raise NewerSchema(
+                f"{self.place} was written by a newer Listener (it knows {newer[-1]}): "
+                "upgrade Listener, or point storage.url at another file."
+            )
+
+    def claim(self, name: str) -> AbstractContextManager[bool]:
+        return self._claims.claim(name)
+
+    def close(self) -> None:
+        self._connections.close()
+
+    # -- pulling
+
+    def sync_watches(self, wanted: Sequence[Watch]) -> None:
+        with self._write() as connection:
+            connection.execute(sql_pull.RETIRE_WATCHES)
+            connection.executemany(sql_pull.ADD_WATCH, wanted)
+
+    def watches(self) -> list[Watch]:
+        with self._read() as connection:
+            return [Watch._make(row) for row in connection.execute(sql_pull.WATCHES)]
+
+    def watch(self, watch_id: str) -> Watch | None:
+        with self._read() as connection:
+            row = connection.execute(sql_pull.WATCH, (watch_id,)).fetchone()
+            return row and Watch._make(row)
+
+    def due_watches(self, now: str) -> list[Watch]:
+        with self._read() as connection:
+            return [Watch._make(row) for row in connection.execute(sql_pull.DUE_WATCHES, (now,))]
+
+    def fingerprints(self, post_ids: Sequence[str]) -> dict[str, str]:
+        with self._read() as connection:
+            return {post_id: known[0] for post_id, known in pages.known(connection, post_ids).items()}
+
+    def add_page(
+        self, arrivals: Sequence[Arrival], now: str, watch_id: str = "", bookmark: Bookmark | None = None
+    ) -> PageCount:
+        with self._write() as connection:
+            new, edited = pages.sort_out(connection, arrivals)
+            pages.add(connection, new)
+            for arrival in edited:
+                connection.execute(_DROP_FROM_SEARCH, (arrival.post.id,))
+                pages.edit(connection, arrival, now)
+                connection.execute(_PUT_BACK_INTO_SEARCH, (arrival.post.id,))
+            if bookmark is not None:
+                connection.execute(sql_pull.SET_BOOKMARK, (*bookmark, watch_id))
+            return PageCount(len(new), len(edited), sum(len(arrival.mentions) for arrival in new))
+
+    def finish_run(self, run: Run, next_due: str, closed: str = "") -> None:
+        failed = int(run.outcome == "failed")
+        heard = None if failed else run.finished_at
+        with self._write() as connection:
+            connection.execute(
+                sql_pull.END_RUN,
+                (
+                    *(next_due, closed, run.finished_at, run.outcome, run.error),
+                    *(failed, failed, heard, run.finished_at if run.new else None, run.watch_id),
+                ),
+            )
+            connection.execute(sql_pull.ADD_RUN, run)
+            connection.execute(sql_pull.COUNT_RUN, (run.source, run.started_at[:10], run.outcome))
+
+    def index_posts(self, limit: int = 5000) -> int:
+        with self._read() as connection:
+            if connection.execute(_ALL_SEARCHABLE).fetchone()[0]:
+                return 0  # asked every second: costs nobody the write lock
+        with self._write() as connection:
+            (upto,) = connection.execute("SELECT upto FROM posts_searchable").fetchone()
+            (last,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM posts").fetchone()
+            last = min(last, upto + limit)
+            if last > upto:
+                connection.execute(_ADD_TO_SEARCH, (upto, last))
+                connection.execute("UPDATE posts_searchable SET upto = ?", (last,))
+            return int(last - upto)
+
+    # -- reading
+
+    def voices(self, brand: str, since: str, until: str) -> Iterator[Voice]:
+        with self._read() as connection:
+            for row in connection.execute(sql_read.VOICES, (brand, since, until)):
+                yield Voice._make(row)
+
+    def findings(
+        self, brand: str, since: str, until: str, labels: Sequence[str] = (), limit: int = 10
+    ) -> list[Finding]:
+        among = f"AND m.label IN ({', '.join('?' * len(labels))})" if labels else ""
+        with self._read() as connection:
+            rows = connection.execute(sql_read.FINDINGS.format(labels=among), (brand, since, until, *labels, limit))
+            width = len(Mention._fields)
+            return [Finding(Mention._make(row[:width]), Post._make(row[width:])) for row in rows]
+
+    def posts(self, limit: int, before: int | None = None) -> list[tuple[int, Post]]:
+        with self._read() as connection:
+            rows = connection.execute(sql_read.POSTS, (2**62 if before is None else before, limit))
+            return [(row[0], Post._make(row[1:])) for row in rows]
+
+    def search(self, text: str, limit: int = 20) -> list[Post]:
+        words = _segment(text.replace("\0", " ")).strip()
+        if not words:
+            return []
+        with self._read() as connection:
+            rows = connection.execute(_SEARCH, (Database(connection).quote_fts(words), limit))
+            return [Post._make(row) for row in rows]
+
+    def coverage(self, since_day: str, until_day: str) -> list[Coverage]:
+        with self._read() as connection:
+            return [Coverage._make(row) for row in connection.execute(sql_read.COVERAGE, (since_day, until_day))]
+
+    def counts(self) -> Mapping[str, int]:
+        with self._read() as connection:
+            return {
+                table: int(connection.execute(sql_read.COUNT.format(table=table)).fetchone()[0])
+                for table in ("posts", "mentions", "alerts")
+            }
+
+    def scores_of(self, mention_id: str) -> list[Score]:
+        with self._read() as connection:
+            return [Score._make(row) for row in connection.execute(sql_read.SCORES_OF, (mention_id,))]
+
+    def mention(self, mention_id: str) -> Mention | None:
+        with self._read() as connection:
+            row = connection.execute(sql_read.MENTION, (mention_id,)).fetchone()
+            return row and Mention._make(row)
+
+    def revisions(self, post_id: str) -> int:
+        with self._read() as connection:
+            return int(connection.execute(sql_read.REVISIONS, (post_id,)).fetchone()[0])
+
+    def undated(self, brand: str) -> int:
+        with self._read() as connection:
+            return int(connection.execute(sql_read.UNDATED, (brand,)).fetchone()[0])
+
+    # -- alerting
+
+    def add_alerts(self, alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]]) -> None:
+        with self._write() as connection:
+            pages.add_alerts(connection, alerts)
+
+    def waiting(self, channel: str, now: str, limit: int = 100) -> list[Outgoing]:
+        return self._outgoing(sql_alerts.WAITING, (channel, now, limit))
+
+    def record_attempt(
+        self, delivery_id: str, state: DeliveryState, next_try_at: str, error: str, sent_at: str | None
+    ) -> None:
+        with self._write() as connection:
+            connection.execute(sql_alerts.RECORD_ATTEMPT, (state, next_try_at, error, sent_at, delivery_id))
+
+    def deliveries(self, state: DeliveryState | None = None, limit: int = 100) -> list[Outgoing]:
+        if state is None:
+            return self._outgoing(sql_alerts.DELIVERIES, (limit,))
+        return self._outgoing(sql_alerts.DELIVERIES_IN_STATE, (state, limit))
+
+    def _outgoing(self, statement: str, values: tuple[str | int, ...]) -> list[Outgoing]:
+        width = len(Delivery._fields)
+        with self._read() as connection:
+            return [
+                Outgoing(Delivery._make(row[:width]), Alert._make(row[width:]))
+                for row in connection.execute(statement, values)
+            ]
+
+    def replay(self, delivery_ids: Sequence[str], now: str) -> int:
+        with self._write() as connection:
+            if not delivery_ids:
+                return connection.execute(sql_alerts.REPLAY_ALL, (now,)).rowcount
+            return sum(connection.execute(sql_alerts.REPLAY_ONE, (now, one)).rowcount for one in delivery_ids)
+
+    def next_delivery(self) -> str | None:
+        with self._read() as connection:
+            (earliest,) = connection.execute(sql_alerts.NEXT_DELIVERY).fetchone()
+            return None if earliest is None else str(earliest)
+
+    def channel(self, name: str) -> tuple[str, str]:
+        with self._read() as connection:
+            row = connection.execute(sql_alerts.CHANNEL, (name,)).fetchone()
+            return (row[0], row[1]) if row else ("", "")
+
+    def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None:
+        with self._write() as connection:
+            connection.execute(sql_alerts.SET_CHANNEL, (name, open_at, stopped))

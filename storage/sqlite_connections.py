@@ -1,0 +1,118 @@
+"""One connection per thread to one file that several processes use.
+
+WAL lets readers go on while somebody writes; a writer takes its lock at once (BEGIN IMMEDIATE), because a
+transaction that reads first and then wants to write is refused without waiting. Writes are short.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from storage.errors import StoreBusy, StoreError, StoreFull
+
+PATIENCE = 60.0
+"""Seconds that anybody waits for the write lock."""
+
+_T = TypeVar("_T")
+
+
+class Connections:
+    def __init__(self, path: Path, functions: Mapping[str, Callable[[str], str]]) -> None:
+        self._path = path
+        self._functions = functions
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        _make_private(path)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        with self.translated() as db:
+            yield db.conn
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        with self.translated() as db:
+            connection: sqlite3.Connection = db.conn
+            _patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # after a full disk SQLite has rolled back by itself
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def translated(self) -> Iterator[Database]:
+        """This thread's database; what goes wrong inside becomes a StoreError."""
+        try:
+            yield self._mine()
+        except sqlite3.Error as error:
+            raise _as_store_error(self._path, error) from error
+
+    def close(self) -> None:
+        with self._guard:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+        self._local = threading.local()
+
+    def _mine(self) -> Database:
+        db: Database | None = getattr(self._local, "db", None)
+        if db is None:
+            db = self._local.db = self._open()
+        return db
+
+    def _open(self) -> Database:
+        connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
+        with self._guard:
+            self._all.append(connection)
+        for name, function in self._functions.items():
+            connection.create_function(name, 1, function, deterministic=True)
+        for pragma in ("foreign_keys = ON", "synchronous = NORMAL", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+        _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+        return Database(connection)
+
+
+def _patiently(attempt: Callable[[], _T]) -> _T:
+    """SQLite's own busy timeout covers neither every step of opening nor a crowd of writers."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return attempt()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+
+
+def _as_store_error(path: Path, error: sqlite3.Error) -> StoreError:
+    text = str(error)
+    if "disk is full" in text or "disk I/O" in text:
+        return StoreFull(f"{path}: {text}: free some space; what was being written will be asked for again.")
+    if "locked" in text:
+        return StoreBusy(f"{path}: another process has kept it locked for over {PATIENCE:.0f} s.")
+    if "not a database" in text or "malformed" in text:
+        return StoreError(f"{path} is not a sound Listener database ({text}): restore a copy or name another file.")
+    if "readonly" in text or "unable to open" in text:
+        return StoreError(f"{path} cannot be written ({text}): check the folder and its permissions.")
+    return StoreError(f"{path}: {text}.")
+
+
+def _make_private(path: Path) -> None:
+    """Posts name people: a new database is for its owner only. SQLite gives its side files the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened ({error.strerror}): check storage.url and the folder.") from error
