@@ -73,7 +73,7 @@ def redirected(ask: Ask, status: int, location: str, where: str) -> Ask:
     try:
         if not location or len(location) > _LONGEST_URL:
             raise ValueError("no usable Location")
-        target = ask.url.join(location)
+        target = ask.url.join(_as_utf8(location))
     except (httpx.InvalidURL, ValueError):
         raise BadAnswer(f"{where} redirects (HTTP {status}) to an unusable address.", status=status) from None
     if target.scheme not in ("http", "https"):
@@ -87,6 +87,14 @@ def redirected(ask: Ask, status: int, location: str, where: str) -> Ask:
             raise BadAnswer(f"{where} redirects a POST to another host.", status=status)
         following = replace(following, own=())
     return following
+
+
+def _as_utf8(header: str) -> str:
+    """Many servers put bare UTF-8 into Location; headers are read as latin-1."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
 
 
 def conditions(known: Validators) -> list[Header]:

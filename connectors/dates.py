@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
-}
-_MONTH_DIGITS = {name.capitalize(): f"{number:02}" for name, number in _MONTHS.items()}
+_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name.lower(): number for number, name in enumerate(_NAMES, start=1)}
+_MONTH_DIGITS = {name: f"{number:02}" for number, name in enumerate(_NAMES, start=1)}
 _UTC_NAMES = {"GMT": "+00:00", "+0000": "+00:00", "-0000": "+00:00"}
 
 _HOUR = 60
@@ -67,7 +65,7 @@ def plausible(moment: datetime | None, now: datetime) -> datetime | None:
 
 
 def _usual(text: str) -> datetime | None:
-    """"Tue, 10 Sep 2024 12:00:00 GMT" or with +0200: nearly all dates of RSS, read by position in a microsecond."""
+    """ "Tue, 10 Sep 2024 12:00:00 GMT" or with +0200: nearly all dates of RSS, read by position in a microsecond."""
     zone = text[26:]
     if text[25:26] != " " or (zone != "GMT" and len(zone) != 5):
         return None

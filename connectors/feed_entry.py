@@ -36,6 +36,8 @@ _EMAIL_AND_NAME = re.compile(r"(\S+@\S+?)\s*\(([^()]*)\)")
 _NAME_AND_EMAIL = re.compile(r"([^<>]*?)\s*<\s*(?:mailto:)?([^<>\s]+@[^<>\s]+)\s*>")
 _GLOBAL = ("http://", "https://", "tag:", "urn:")
 
+_NO_REACH: Mapping[str, int] = {}
+
 
 @dataclass(slots=True)
 class Channel:
@@ -67,11 +69,11 @@ class Origin:
     """Those met so far: most feeds have one."""
 
 
-
 def to_post(entry: Entry, origin: Origin) -> Post:
     get = entry.get
     given = get("id") or get("about") or get("dc_identifier", "")
-    link = get("link") or ("" if "no_permalink" in entry or given[:4].lower() != "http" else given)
+    # A guid is an address unless it denies it; one that is "tag:..." or the like falls out as not http.
+    link = get("link") or ("" if "no_permalink" in entry else given)
     url = _address(link, entry, origin)
     title = _title(entry)
     body, markup = _body(entry)
@@ -91,9 +93,6 @@ def to_post(entry: Entry, origin: Origin) -> Post:
         language=(get("language") or origin.about.get("language", ""))[:35],
         reach={"comments": int(comments)} if comments.isdecimal() and len(comments) < 10 else _NO_REACH,
     )
-
-
-_NO_REACH: Mapping[str, int] = {}
 
 
 def _identity(given: str, url: str, title: str, body: str, host: str) -> str:
@@ -146,6 +145,7 @@ def _address(link: str, entry: Entry, origin: Origin) -> str:
         return ""
     if not link.startswith(("https://", "http://")):
         link = joined(joined(origin.url, entry.get("base") or origin.about.get("base", "")), link)
+        link = link.replace(" ", "%20")
         if not link[:8].lower().startswith(("https://", "http://")):
             return ""
     if "/url?" in link or "/apiclick.aspx?" in link:

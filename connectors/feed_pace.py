@@ -36,7 +36,7 @@ def _interval(channel: Channel) -> timedelta | None:
     about = channel.about
     wishes = []
     minutes = about.get("ttl", "")
-    if minutes.isdecimal() and 0 < int(minutes[:6]):
+    if minutes.isdecimal() and int(minutes[:6]) > 0:
         wishes.append(min(timedelta(minutes=int(minutes[:6])), MOST))
     if period := _PERIODS.get(about.get("period", "").lower()):
         often = about.get("frequency", "1")

@@ -118,7 +118,9 @@ def _patiently(text: str, url: str) -> Channel:
         )
     except Exception as error:  # feedparser raises anything on hostile input
         raise BadAnswer(f"a malformed feed that cannot be read ({type(error).__name__})") from None
-    if not parsed.get("version") and not parsed.get("entries"):
+    if not parsed.get("entries"):
+        if parsed.get("version"):
+            raise BadAnswer(f"a malformed feed without an entry that can be read ({_reason(parsed)})")
         raise BadAnswer(f"something that is not a feed ({_reason(parsed)})")
     return _channel(parsed)
 

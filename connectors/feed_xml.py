@@ -157,7 +157,7 @@ class _Reader:
             self._begin_entry()
         elif key == SKIP or (key == PERSON and (PERSON in self._into or "author_name" in self._into)):
             return self._skip()
-        elif key == PERSON or key in PERSON_PARTS and self._in_person or key in REPEATED:
+        elif key == PERSON or (key in PERSON_PARTS and self._in_person) or key in REPEATED:
             self._depth -= 1
             self._key = key
         elif key != ROOT:
@@ -226,7 +226,7 @@ class _Reader:
                 into["no_permalink"] = "yes"
         elif key in _MARKED_UP:
             self._declared(key, attributes)
-        elif key == ITEM or key == ROOT:
+        elif key in (ITEM, ROOT):
             for name, meaning in _ITEM_ATTRIBUTES.items():
                 if value := attributes.get(name, "").strip():
                     into[meaning] = value

@@ -134,7 +134,10 @@ class GuardedBackend(httpcore.NetworkBackend):
             except Exception as exc:
                 answers.put(exc)
 
-        threading.Thread(target=ask, name="look-up", daemon=True).start()
+        try:
+            threading.Thread(target=ask, name="look-up", daemon=True).start()
+        except RuntimeError:
+            raise FetchError(f"{self.call.where} was not asked: the system allows no more threads.") from None
         while True:
             try:
                 answer = answers.get(timeout=self.patience())

@@ -24,7 +24,7 @@ _SCALE = re.compile(
 
 
 def scale_of(scale: str | float) -> float:
-    """The upper end of a scale named as people name it: 5, "1-5", "stars", "stars5", "nps", "0-100", "percent", "thumbs".
+    """The upper end of a scale named as people name it: 5, "1-5", "stars5", "nps", "0-100", "percent", "thumbs".
 
     Raises ValueError, saying what may be written, for anything else.
     """
@@ -33,6 +33,7 @@ def scale_of(scale: str | float) -> float:
     top = _NAMED.get(name) or (float(found[1]) if found else 0.0)
     if isinstance(scale, bool) or not top >= 1:
         raise ValueError(
-            f"rating scale {str(scale)[:40]!r} is unknown: write its upper end (5, 10, 100) or stars, nps, percent or thumbs"
+            f"rating scale {str(scale)[:40]!r} is unknown: write its upper end (5, 10, 100), "
+            "or stars, nps, percent or thumbs"
         )
     return top

@@ -21,9 +21,9 @@ _BLOCK = re.compile(
 )
 _TAG = re.compile(rf"</?[a-zA-Z]{_INSIDE}|</?[a-zA-Z][^<>]*+>?|<[!?][^>]*+>?")
 _HIDDEN = re.compile(r"<(?:(script|style|template)(?=[\s>/])|!--)", re.IGNORECASE)
-_CLOSING = {
-    name: re.compile(rf"</{name}[^>]*+>?", re.IGNORECASE) for name in ("script", "style", "template")
-} | {"": re.compile(r"--!?>")}
+_CLOSING = {name: re.compile(rf"</{name}[^>]*+>?", re.IGNORECASE) for name in ("script", "style", "template")} | {
+    "": re.compile(r"--!?>")
+}
 
 _UNWANTED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"

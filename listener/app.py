@@ -35,7 +35,7 @@ class App:
         self.config = config
         self.now = now
         self.chance = random.Random()
-        self.pause: Callable[[float], None] = time.sleep
+        self.pause: Callable[[float], object] = time.sleep
 
     # -- parts
 

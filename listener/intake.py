@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,9 @@ from storage.records import Arrival, Author, Dated, Mention, Post, Score, stamp
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
 _TEXT, _TITLE, _NAME, _URL = 100_000, 1_000, 200, 2_000
+
+
+Fingerprints = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,19 @@ class Intake:
         self._max_alert_age = max_alert_age
 
     def arrivals(
-        self, posts: Sequence[SourcePost], origin: Origin, known: Mapping[str, str], now: datetime
+        self, posts: Sequence[SourcePost], origin: Origin, fingerprints: Fingerprints, now: datetime
     ) -> list[Arrival]:
-        """What is new or edited among `posts`, ready to be stored. `known` maps stored ids to fingerprints: what is
-        in it unchanged is neither cleaned nor scored again."""
+        """What is new or edited among `posts`, ready to be stored. `fingerprints` looks up what is stored of some ids:
+        what has not changed since is neither cleaned nor scored again."""
         made = []
-        for post in posts:
-            post_id, fingerprint = post.id, post.fingerprint
+        seen_at = stamp(now)
+        ids = [post.id for post in posts]
+        known = fingerprints(ids)
+        for post_id, post in zip(ids, posts, strict=True):
+            fingerprint = post.fingerprint
             if known.get(post_id) != fingerprint:
-                row, author = _row(post, post_id, fingerprint, origin, now)
+                author = _author(post.kind, post.author, seen_at)
+                row = _row(post, post_id, fingerprint, author, origin.source, seen_at, now)
                 arrival = self._arrival(row, author, origin, now)
                 if arrival.mentions or origin.keep_all or post_id in known:
                     made.append(arrival)
@@ -60,7 +67,9 @@ class Intake:
 
     def _arrival(self, post: Post, author: Author | None, origin: Origin, now: datetime) -> Arrival:
         matches = () if post.deleted_at else self._matches(post, origin)
-        pairs = tuple(self._mention(post, match, origin, now) for match in matches)
+        if not matches:
+            return Arrival(post, author)
+        pairs = tuple(self._mention(post, match, origin, stamp(now)) for match in matches)
         alerts = raise_alerts(self._rules, post, pairs, now=now, max_age=self._max_alert_age, baseline=origin.backfill)
         return Arrival(post, author, pairs, alerts)
 
@@ -72,12 +81,11 @@ class Intake:
             return [Match(origin.about, (f"{origin.source} is about it",)), *matches]
         return matches
 
-    def _mention(self, post: Post, match: Match, origin: Origin, now: datetime) -> tuple[Mention, Score]:
+    def _mention(self, post: Post, match: Match, origin: Origin, found_at: str) -> tuple[Mention, Score]:
         mention_id = short_id(post.id, match.brand)
         verdict = self._scorer.score(
             Text(_readable(post), match.brand, post.language, post.rating, post.rating_scale or 5.0)
         )
-        found_at = stamp(now)
         mention = Mention(
             *(mention_id, post.id, match.brand, post.source, post.author_id, post.at, found_at, post.genre),
             json.dumps(match.why, ensure_ascii=False),
@@ -109,16 +117,24 @@ def _readable(post: Post) -> str:
     return f"{post.title}\n{post.text}" if post.text else post.title
 
 
-def _row(post: SourcePost, post_id: str, fingerprint: str, origin: Origin, now: datetime) -> tuple[Post, Author | None]:
-    author = _author(post.kind, post.author, now)
-    at, dated = _when(post.published_at, now)
+def _row(
+    post: SourcePost,
+    post_id: str,
+    fingerprint: str,
+    author: Author | None,
+    source: str,
+    seen_at: str,
+    now: datetime,
+) -> Post:
+    published = stamp(post.published_at) if post.published_at else None
+    at, dated = _when(post.published_at, published, seen_at, now)
     text = clean(plain(post.body, post.markup), _TEXT)
     rating = post.rating if post.rating is not None and 0 <= post.rating <= post.rating_scale < math.inf else None
     return Post(
         id=post_id,
         kind=post.kind,
         source_id=clean(post.source_id, _URL),
-        source=origin.source,
+        source=source,
         url=_link(post.url),
         title=clean(post.title, _TITLE),
         text=text,
@@ -128,41 +144,42 @@ def _row(post: SourcePost, post_id: str, fingerprint: str, origin: Origin, now: 
         author=author.name if author else "",
         at=at,
         dated=dated,
-        published_at=stamp(post.published_at) if post.published_at else None,
-        first_seen_at=stamp(now),
+        published_at=published,
+        first_seen_at=seen_at,
         edited_at=stamp(post.edited_at) if post.edited_at else None,
-        deleted_at=stamp(now) if post.deleted else None,
+        deleted_at=seen_at if post.deleted else None,
         genre=post.genre,
         rating=rating,
         rating_scale=None if rating is None else post.rating_scale,
-        language=clean(post.language, 35),
-        thread=clean(post.thread, _URL),
+        language=clean(post.language, 35) if post.language else "",
+        thread=clean(post.thread, _URL) if post.thread else "",
         reach=json.dumps({key: min(value, 2**53) for key, value in post.reach.items()}) if post.reach else "{}",
         fingerprint=fingerprint,
-    ), author
+    )
 
 
-def _author(kind: str, author: SourceAuthor | None, now: datetime) -> Author | None:
+def _author(kind: str, author: SourceAuthor | None, seen_at: str) -> Author | None:
     if author is None or not author.id:
         return None
     name = clean(author.name or author.id, _NAME)
     reach = None if author.reach is None else min(author.reach, 2**53)
-    seen = stamp(now)
     handle = clean(author.id, _URL)
-    return Author(short_id(kind, author.id), kind, handle, name, _link(author.url), reach, seen, seen, "")
+    return Author(short_id(kind, author.id), kind, handle, name, _link(author.url), reach, seen_at, seen_at, "")
 
 
-def _when(published: datetime | None, now: datetime) -> tuple[str | None, Dated]:
+def _when(
+    published: datetime | None, published_at: str | None, seen_at: str, now: datetime
+) -> tuple[str | None, Dated]:
     """The time that counts. A source that gives no date is taken by when we saw it; one that gives an impossible
     date is believed in nothing, so the post is kept out of every window instead of landing in a wrong one."""
     if published is None:
-        return stamp(now), "first_seen"
+        return seen_at, "first_seen"
     if not _EARLIEST <= published <= now + _AHEAD:
         return None, "implausible"
-    return stamp(published), "stated"
+    return published_at, "stated"
 
 
 def _link(url: str) -> str:
     """Only what a browser may safely open."""
-    url = clean(url, _URL).strip()
+    url = clean(url, _URL).strip() if url else ""
     return url if url.lower().startswith(("http://", "https://")) else ""

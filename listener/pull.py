@@ -85,7 +85,7 @@ class Puller:
         except StoreError:
             raise
         except Exception as error:  # a connector's own mistake must not take the others down
-            log.exception("%s: the connector failed", source.name)
+            log.debug("%s: the connector failed", source.name, exc_info=True)
             return BadAnswer(f"the {watch.kind} connector failed: {type(error).__name__}: {error}.")
         return None
 
@@ -94,8 +94,7 @@ class Puller:
         if not page.posts and bookmark is None:
             return PageCount()
         now = self._now()
-        known = self._store.fingerprints([post.id for post in page.posts])
-        arrivals = self._intake.arrivals(page.posts, origin, known, now)
+        arrivals = self._intake.arrivals(page.posts, origin, self._store.fingerprints, now)
         if not arrivals and bookmark is None:
             return PageCount()
         return self._store.add_page(arrivals, stamp(now), watch.id, bookmark)

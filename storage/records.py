@@ -17,7 +17,9 @@ Dated = Literal["stated", "first_seen", "implausible"]
 
 def stamp(moment: datetime) -> str:
     """`moment` (aware) as 2026-11-22T02:47:23.123Z: fixed width, so text order is time order."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def moment(text: str) -> datetime:

@@ -294,7 +294,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(secure: HostileServer) -> N
 def test_tls_is_verified_for_the_name_and_kept_alive_to_the_checked_address(
     secure: HostileServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("certifi.where", lambda: str(certificate))
+    monkeypatch.setattr("connectors.http.tls_context", lambda: ssl.create_default_context(cafile=certificate))
     with client(["127.0.0.1/32"], lambda host, port: ["127.0.0.1"]) as http:
         for _ in range(2):
             assert http.get(f"https://secure.example:{secure.port}/ok").body == b"fine"
@@ -306,7 +306,7 @@ def test_tls_is_verified_for_the_name_and_kept_alive_to_the_checked_address(
 def test_a_slow_answer_over_tls_is_cut_at_the_deadline(
     secure: HostileServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("certifi.where", lambda: str(certificate))
+    monkeypatch.setattr("connectors.http.tls_context", lambda: ssl.create_default_context(cafile=certificate))
     started = time.monotonic()
     with client(["127.0.0.1/32"], deadline=0.6) as http, pytest.raises(FetchError, match=r"within 0\.6 s"):
         http.get(secure.url("/drip"))

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import re
+import socket
 import threading
 import time
 import tracemalloc
@@ -77,8 +78,6 @@ def test_the_deadline_covers_all_redirects_together(server: HostileServer, make:
 
 
 def test_a_server_that_does_not_read_is_cut(server: HostileServer, make: Callable[..., HttpClient]) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         started = time.monotonic()
         with pytest.raises(FetchError, match="within"):
@@ -234,6 +233,23 @@ def test_a_redirect_to_nonsense_is_an_error(server: HostileServer, http: HttpCli
     server.say("/nonsense", status=302, headers={"Location": target})
     with pytest.raises((BadAnswer, BlockedAddress)):
         http.get(server.url("/nonsense"))
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/ok/caf\u00c3\u00a9", "/ok/caf%C3%A9"),
+        ("/ok/caf\u00e9", "/ok/caf%C3%A9"),
+        ("/ok/1#part", "/ok/1"),
+        ("?q=1", "/away?q=1"),
+    ],
+)
+def test_a_location_is_resolved_as_browsers_do(
+    server: HostileServer, http: HttpClient, location: str, path: str
+) -> None:
+    server.say("/away", status=302, headers={"Location": location})
+    server.say("/away?q=1", b"query")
+    assert http.get(server.url("/away")).url == server.url(path)
 
 
 def test_moved_to_is_the_address_after_permanent_redirects_only(server: HostileServer, http: HttpClient) -> None:

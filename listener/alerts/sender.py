@@ -79,7 +79,7 @@ class Sender:
         self._paced = self._open = work.now()  # not before: for the pace, because the receiver asked for silence
         self._waited = 0.0  # seconds since the last message that went well, the pace excepted
         self._failures = 0
-        self._retry_at: datetime | None = None  # when the first of those that failed is due again
+        self._retries: list[datetime] = []  # when those that failed are due again
         self._has_sent = self._stopped = False
 
     def run(self) -> Generator[datetime, None, None]:
@@ -103,9 +103,10 @@ class Sender:
                 return
             if not self._may_wait(self._open):
                 break
-            retry_at, self._retry_at = self._retry_at, None
+            retry_at = min(self._retries, default=None)
             if retry_at and self._may_wait(retry_at):
                 yield from self._wait(retry_at)
+                self._retries = [later for later in self._retries if later > retry_at]
             elif self._failures >= _FAILURES_IN_A_ROW:
                 break
             queue = self._due()
@@ -192,7 +193,7 @@ class Sender:
             self._failures += 1
             again = self._next_try(tries, error)
             self._store.record_attempt(outgoing.delivery.id, "waiting", stamp(again), str(error), None)
-            self._retry_at = min(again, self._retry_at or again)
+            self._retries.append(again)
 
     def _next_try(self, tries: int, error: DeliveryError) -> datetime:
         wait = LADDER[tries] * self._work.rng.uniform(1 - _JITTER, 1)

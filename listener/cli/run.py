@@ -28,7 +28,7 @@ def run_command(ctx: click.Context) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with opened(ctx) as app:
-        app.pause = lambda seconds: None if stopping.wait(seconds) else None
+        app.pause = stopping.wait
         watches = app.sync_watches()
         engine = app.engine()
         clock = Clock(lambda: tick(app, engine), _TICK_SECONDS)

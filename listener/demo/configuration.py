@@ -36,7 +36,7 @@ def config_table(server: DemoServer, folder: Path) -> dict[str, Any]:
                 "genre": "review",
                 "about": BRAND,
             },
-            {"type": "hackernews", "name": "hackernews", "base_url": f"{server.url}/hn"},
+            {"type": "hackernews", "name": "hackernews", "base_url": f"{server.url}/hn/api/v1"},
             {"type": "feed", "name": "status-page", "url": f"{server.url}/status/feed.xml"},
         ],
         "channels": [{"type": "webhook", "name": "team-chat", "url": f"{server.url}/webhook", "per_second": 100}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)]*\s+|\n+")
 _CLAUSE_END = re.compile(r"[;,—–]|\b(?:but|than|while|whereas|unlike)\b", re.IGNORECASE)
 _LONG = 60  # words; a shorter text is taken to be about the brand it matched
 
@@ -21,9 +21,13 @@ def bounded(text: str) -> str:
     return text[: len(text) - len(rest[0])] if rest else text
 
 
-def without_questions(text: str) -> str:
-    """The sentences that do not end in a question mark, one a line."""
-    return "\n".join(s for s in _SENTENCE_END.split(text) if not s.rstrip(" \"')”’").endswith("?"))
+def sentences(text: str) -> list[str]:
+    """The text cut after . ! ? … (and closing quotes) and at line ends."""
+    return _SENTENCE_END.split(text)
+
+
+def is_question(sentence: str) -> bool:
+    return sentence.rstrip(" \"')”’").endswith("?")
 
 
 class Focus:
@@ -32,9 +36,9 @@ class Focus:
     def __init__(self, brand: str, rivals: Iterable[str] = ()) -> None:
         self._brand = brand.casefold()
         # The longest first, so that the rival "Acme Europe" is not taken for the brand "Acme".
-        names = sorted({brand, *rivals} - {""}, key=lambda name: (-len(name), name))
-        alternatives = "|".join(map(re.escape, names))
-        self._names = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE) if brand else None
+        names = {self._brand, *(rival.casefold() for rival in rivals)} - {""} if brand else set()
+        self._names = sorted(names, key=lambda name: (-len(name), name))
+        self._named_in = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self._names))})(?!\w)").findall
 
     def narrow(self, text: str) -> str:
         """What to read of the text; all of it when the brand's name does not occur.
@@ -43,30 +47,33 @@ class Focus:
         rival is named too, its sentences are left out; a sentence that names both is cut into clauses, and a clause
         that names nobody belongs to the name before it.
         """
-        if self._names is None or True not in (found := self._named(text)):
-            return text
         long = text.count(" ") > _LONG
-        if not long and False not in found:
+        if not (self._names and (long or len(self._names) > 1)):
             return text
-        sentences: Sequence[str] = _SENTENCE_END.split(text)
+        found = self._named(text)
+        if True not in found or not (long or False in found):
+            return text
+        told = sentences(text)
         if long:
-            sentences = self._near(sentences)
+            told = self._near(told)
         if False in found:
-            sentences = list(self._own(sentences))
-        return "\n".join(sentences)
+            told = list(self._own(told))
+        return "\n".join(told)
 
     def _named(self, text: str) -> list[bool]:
         """For each name in the text, in order: is it the brand's?"""
-        names = self._names.findall(text) if self._names else ()
-        return [name.casefold() == self._brand for name in names]
+        folded = text.casefold()
+        if not any(name in folded for name in self._names):  # five times faster than asking the expression
+            return []
+        return [name == self._brand for name in self._named_in(folded)]
 
-    def _near(self, sentences: Sequence[str]) -> list[str]:
-        holds = [True in self._named(sentence) for sentence in sentences]
-        return [s for i, s in enumerate(sentences) if True in holds[max(i - 1, 0) : i + 2]]
+    def _near(self, told: Sequence[str]) -> list[str]:
+        holds = [True in self._named(sentence) for sentence in told]
+        return [s for i, s in enumerate(told) if True in holds[max(i - 1, 0) : i + 2]]
 
-    def _own(self, sentences: Iterable[str]) -> Iterator[str]:
+    def _own(self, told: Iterable[str]) -> Iterator[str]:
         ours = True  # what comes before any name is about the brand
-        for sentence in sentences:
+        for sentence in told:
             named = self._named(sentence)
             mixed = True in named and False in named
             for clause in _CLAUSE_END.split(sentence) if mixed else (sentence,):

@@ -9,7 +9,7 @@ from math import exp
 from typing import NamedTuple
 
 from listener.sentiment.contract import Label, Text, Verdict
-from listener.sentiment.focus import Focus, bounded, without_questions
+from listener.sentiment.focus import Focus, bounded, is_question, sentences
 from listener.sentiment.language import identify, primary
 from listener.sentiment.lexicon import support_vader
 from listener.sentiment.rating import from_rating, worth
@@ -95,10 +95,7 @@ class DefaultScorer:
 
     def _read(self, text: Text, language: str) -> Verdict:
         told = self._focus(text.brand).narrow(bounded(text.text))
-        reading = self._vader.read(told)
-        if "?" in told and reading.polarity[3] > 0:
-            # Words in a question praise nothing ("What is the best way to export?"), but may complain.
-            reading = self._vader.read(without_questions(told))
+        reading = self._vader.read(self._without_praise_in_questions(told) if "?" in told else told)
         compound = reading.polarity[3]
         opinionated = any(abs(weight) >= self._thresholds.opinion for _, weight in reading.words)
         label = self._label(compound) if opinionated else "no_opinion"
@@ -114,6 +111,11 @@ class DefaultScorer:
             explanation=_strongest(reading.words),
             scorer=self.id,
         )
+
+    def _without_praise_in_questions(self, told: str) -> str:
+        """A question praises nothing ("What is the best way to export?"), but it may well complain."""
+        kept = [s for s in sentences(told) if not is_question(s) or self._vader.polarity(s)[3] < 0]
+        return "\n".join(kept)
 
     def _label(self, compound: float) -> Label:
         if compound >= self._thresholds.promoter:
@@ -141,10 +143,11 @@ class DefaultScorer:
 
 def _strongest(words: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
     """Each word once, the strongest first; of equals the earlier."""
-    ranked = sorted(words, key=_weight, reverse=True)
-    if len(ranked) > 1:
-        strongest = dict(reversed(ranked))  # a word's last entry wins: its strongest
-        ranked = sorted(strongest.items(), key=_weight, reverse=True)
+    strongest: dict[str, float] = {}
+    for word, weight in words:
+        if abs(weight) > abs(strongest.get(word, 0.0)):
+            strongest[word] = weight
+    ranked = sorted(strongest.items(), key=_weight, reverse=True)
     return tuple((word, round(weight, 3)) for word, weight in ranked[:_STRONGEST])
 
 

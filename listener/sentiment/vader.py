@@ -75,15 +75,15 @@ class _Heard(NamedTuple):
 class Vader:
     """VADER over a lexicon of lower-case words (without spaces) to valences, usually −4..4, finite.
 
-    `emojis` maps single characters to the names VADER reads in their place; longer keys are never seen, as in
-    the original. Safe to share between threads.
+    `emojis` maps single characters to the names VADER reads in their place, which hold no emoji themselves; longer
+    keys are never seen, as in the original. Safe to share between threads.
     """
 
     def __init__(self, lexicon: Mapping[str, float], emojis: Mapping[str, str]) -> None:
         self._lexicon = dict(lexicon)
         self._voiced = {word: v for word, v in lexicon.items() if word not in BOOSTERS}
         self._emojis = {char: name for char, name in emojis.items() if len(char) == 1}
-        self._emoji_free = frozenset(self._emojis).isdisjoint
+        self._emojis_in = frozenset(self._emojis).intersection
         self._ascii_is_plain = not any(char.isascii() for char in self._emojis)
         self._word_of = _Words().__getitem__
         self._is_voiced = self._voiced.__contains__
@@ -102,8 +102,7 @@ class Vader:
         return Reading(_summary(heard), [(heard.words[i], v) for i, v in zip(heard.at, heard.valences, strict=True)])
 
     def _hear(self, text: str) -> _Heard:
-        if not ((self._ascii_is_plain and text.isascii()) or self._emoji_free(text)):
-            text = self._spell_emojis(text)
+        text = self._spelled(text)
         tokens = text.split()
         words = list(map(self._word_of, tokens))
         at: list[int] = []
@@ -126,18 +125,12 @@ class Vader:
             weigh_but(at, valences, words.index("but"))
         return _Heard(words, at, valences, emphasis(text))
 
-    def _spell_emojis(self, text: str) -> str:
-        parts: list[str] = []
-        emojis, after_space = self._emojis, True
-        for char in text:
-            name = emojis.get(char)
-            if name is None:
-                parts.append(char)
-                after_space = char == " "
-            else:
-                parts.append(name if after_space else " " + name)
-                after_space = False
-        return "".join(parts)
+    def _spelled(self, text: str) -> str:
+        """The text with its emojis in words. (The original leaves out a space it does not need: no word can tell.)"""
+        if not (self._ascii_is_plain and text.isascii()):
+            for emoji in self._emojis_in(text):
+                text = text.replace(emoji, " " + self._emojis[emoji])
+        return text
 
     def _valence(self, tokens: Sequence[str], words: Sequence[str], i: int, apart: bool) -> float:
         """The valence of the sentiment word at `i` as its neighbours leave it."""
@@ -157,7 +150,7 @@ class Vader:
             if step > i:
                 break
             before = words[i - step]
-            if before in lexicon:
+            if before in lexicon or (step < 3 and before not in STIRRING and "n't" not in before):
                 continue
             if before in BOOSTERS:
                 valence += boost(before, valence, apart and tokens[i - step].isupper()) * _FADE[step]

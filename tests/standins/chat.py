@@ -4,8 +4,8 @@
         ...  # post to chat.url; after the script every answer is 200
         assert [heard.key for heard in chat.accepted] == [...]
 
-`RESET` breaks the connection off before the message is taken, `LOST` takes it and breaks off before the answer. A `Say` with
-`delay` (seconds) answers late.
+`RESET` breaks the connection off before the message is taken, `LOST` takes it and breaks off before the answer.
+A `Say` with `delay` (seconds) answers late.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LOST = Say(0, taken=True)
 
 @dataclass(frozen=True)
 class Heard:
-    """One request. `at` is time.monotonic(), `headers` has lower-case keys, `accepted` whether it was taken as a message."""
+    """One request. `at` is time.monotonic(), `headers` has lower-case keys, `accepted`: it was taken as a message."""
 
     path: str
     headers: dict[str, str]
@@ -112,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     timeout = 5
+    wbufsize = 65_536  # head and body in one packet: two would wait for each other's acknowledgement
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -21,13 +21,8 @@ BODY_BYTES = 20_000
 _LONGEST_URL = 8_000  # bytes; a longer link cannot be kept whole
 _LONGEST_LINE_URL = 800
 _BUDGETS = (
-    (2_000, 300, 10),
-    (1_500, 300, 10),
-    (1_000, 300, 10),
-    (500, 300, 10),
-    (100, 300, 10),
-    (0, 150, 10),
-    (0, 60, 5),
+    *((text, 300, 10) for text in (2_000, 1_500, 1_000, 500, 100)),
+    *((0, field, 5) for field in (150, 60, 20)),
 )
 """(characters of text, of every other field, items of a list): the first that fits is taken."""
 

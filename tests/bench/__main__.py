@@ -1,0 +1,22 @@
+"""`python -m tests.bench NAME …`: each benchmark prints a table of ratios measured in one run."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+NAMES = {
+    "ingest": "pulling feeds, against the `reader` library",
+    "score": "scoring, against bare vaderSentiment",
+    "match": "matching, against a regular expression",
+}
+
+
+def main() -> None:
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in NAMES:
+        sys.exit("say which: " + "; ".join(f"{n} ({what})" for n, what in NAMES.items()))
+    print(import_module(f"tests.bench.{name}").run(*sys.argv[2:]))
+
+
+main()

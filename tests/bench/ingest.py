@@ -1,0 +1,128 @@
+"""Pulling: ours against the `reader` library, the same feeds from the same loopback server in one run.
+
+Ours matches 1,000 terms, scores, and fills the full-text index on the way; reader parses and stores. CPU seconds are those of
+the pulling process alone (user + system), each contender in a process of its own; memory is that process's peak.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.bench.feeds import ENTRIES, TERMS, served
+
+_TERMS_PER_BRAND = 10
+
+
+def run(feeds: str = "200", more: str = "2000") -> str:
+    """The table; `feeds` for the comparison, `more` for the growth."""
+    count = int(feeds)
+    with tempfile.TemporaryDirectory() as folder, served(count) as server:
+        figures = {
+            (who, mode): _measured(who, f"{server}/{mode}", count, Path(folder) / f"{who}-{mode}")
+            for mode in ("plain", "etag")
+            for who in ("ours", "reader")
+        }
+    with tempfile.TemporaryDirectory() as folder, served(int(more)) as server:
+        grown = _measured("ours", f"{server}/plain", int(more), Path(folder) / "grown")
+    return _table(figures, count, grown, int(more))
+
+
+def _table(figures: dict[tuple[str, str], dict[str, Any]], count: int, grown: dict[str, Any], more: int) -> str:
+    ours, theirs = figures["ours", "plain"], figures["reader", "plain"]
+    tagged = figures["ours", "etag"]
+    entries = count * ENTRIES
+    lines = [f"{count} feeds × {ENTRIES} entries; CPU seconds, ours / reader", ""]
+    for phase, mark in (("first", "≥ 3"), ("10 % new", "≥ 9"), ("same", "≥ 25")):
+        ratio = theirs[phase] / ours[phase]
+        speed = f"{entries / ours[phase]:>9,.0f} / {entries / theirs[phase]:>7,.0f} entries/s"
+        lines.append(
+            f"{phase:<22}{ours[phase]:>7.2f} / {theirs[phase]:>6.2f}   {ratio:>5.1f}×  (mark {mark}×)  {speed}"
+        )
+    per_304, reader_304 = (1000 * figures[who, "etag"]["same"] / count for who in ("ours", "reader"))
+    lines.append(f"{'304, ms a feed':<22}{per_304:>7.2f} / {reader_304:>6.2f}            (mark ≤ 1.5)")
+    small, large = 1000 * ours["first"] / count, 1000 * grown["first"] / more
+    lines.append(
+        f"first, ms a feed      {small:.2f} at {count}, {large:.2f} at {more}: {large / small - 1:+.0%} (mark ±25 %)"
+    )
+    small, large = 1000 * ours["same"] / count, 1000 * grown["same"] / more
+    lines.append(f"same, ms a feed       {small:.2f} at {count}, {large:.2f} at {more}: {large / small - 1:+.0%}")
+    peak = max(ours["memory"], tagged["memory"])
+    lines.append(
+        f"peak memory, MB       {peak:.0f} / {theirs['memory']:.0f}; {grown['memory']:.0f} at {more}  (mark ≤ 120)"
+    )
+    lines.append(
+        f"stored                {ours['posts']} posts, {ours['mentions']} mentions / {theirs['posts']} entries"
+    )
+    return "\n".join(lines)
+
+
+def _measured(who: str, base: str, feeds: int, folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    command = [sys.executable, "-m", "tests.bench.ingest", who, base, str(feeds), str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def _phases(base: str, pull: Callable[[], None]) -> dict[str, float]:
+    """CPU seconds of the first pull, of one with nothing new, and of one with 10 % new entries."""
+    seconds = {}
+    for phase, version in (("first", 0), ("same", 0), ("10 % new", 1)):
+        urllib.request.urlopen(f"{base.rsplit('/', 1)[0]}/version/{version}").read()
+        before = _cpu()
+        pull()
+        seconds[phase] = _cpu() - before
+    return seconds
+
+
+def _cpu() -> float:
+    return time.process_time()
+
+
+def _ours(base: str, feeds: int, folder: Path) -> dict[str, Any]:
+    from listener.app import App
+    from listener.cli.pull import pull_watches
+    from listener.config import read
+
+    groups = [TERMS[start : start + _TERMS_PER_BRAND] for start in range(0, len(TERMS), _TERMS_PER_BRAND)]
+    table = {
+        "http": {"allow_private": ["127.0.0.1/32"]},
+        "brands": [{"name": group[0], "query": " OR ".join(group)} for group in groups],
+        "sources": [{"type": "feed", "name": f"feed-{n}", "url": f"{base}/{n}"} for n in range(feeds)],
+    }
+    app = App(read(folder / "listener.toml", table, {}))
+
+    def pull() -> None:
+        ended = pull_watches(app, app.sync_watches(), due_only=False)
+        app.index()
+        failed = [run.error for _, run in ended if run is None or run.outcome == "failed"]
+        if failed or len(ended) != feeds:
+            raise SystemExit(f"{len(failed)} of {len(ended)} failed: {failed[:1]}")
+
+    return _phases(base, pull) | dict(app.store.counts())
+
+
+def _reader(base: str, feeds: int, folder: Path) -> dict[str, Any]:
+    from reader import make_reader
+
+    reader = make_reader(str(folder / "reader.sqlite"))
+    for number in range(feeds):
+        reader.add_feed(f"{base}/{number}")
+    figures: dict[str, Any] = _phases(base, lambda: reader.update_feeds(scheduled=False))
+    return figures | {"posts": reader.get_entry_counts().total}
+
+
+if __name__ == "__main__":
+    who, base, feeds, folder = sys.argv[1:]
+    result = {"ours": _ours, "reader": _reader}[who](base, int(feeds), Path(folder))
+    result["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(result))

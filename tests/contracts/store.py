@@ -1,0 +1,224 @@
+"""The obligations of storage.contract.Store, for every database: subclass and provide a fixture `store`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.contract import Store
+from storage.records import Bookmark, PageCount, stamp
+from tests.conftest import NOW
+from tests.made import AT, ago, alert, arrival, author, mention, post, run, watch
+
+_FAR = ("2000-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z")
+
+
+class StoreContract:
+    # -- watches
+
+    def test_watches_keep_their_memory_when_the_configuration_is_read_again(self, store: Store) -> None:
+        store.sync_watches([watch("a"), watch("b")])
+        store.add_page([], AT, watch("a").id, Bookmark(cursor="c1", etag='"x"'))
+        store.sync_watches([watch("a"), watch("c")])
+        assert [(w.source, w.cursor, w.etag) for w in store.watches()] == [("a", "c1", '"x"'), ("c", "", "")]
+
+    def test_a_watch_taken_out_and_put_back_goes_on_where_it_was(self, store: Store) -> None:
+        store.sync_watches([watch("a")])
+        store.add_page([], AT, watch("a").id, Bookmark(cursor="c1"))
+        store.sync_watches([])
+        store.sync_watches([watch("a")])
+        assert [w.cursor for w in store.watches()] == ["c1"]
+
+    def test_due_watches_are_those_whose_time_has_come_the_longest_waiting_first(self, store: Store) -> None:
+        late, due = watch("late", next_due=ago(hours=2)), watch("due", next_due=ago(hours=1))
+        store.sync_watches([due, late, watch("early", next_due=stamp(NOW + timedelta(seconds=1)))])
+        assert [w.source for w in store.due_watches(AT)] == ["late", "due"]
+
+    def test_a_finished_run_is_remembered_on_the_watch_and_in_the_coverage(self, store: Store) -> None:
+        store.sync_watches([watch("a")])
+        store.finish_run(run(watch("a"), 1), stamp(NOW + timedelta(hours=1)))
+        store.finish_run(
+            run(watch("a"), 2, outcome="failed", new=0, error="no answer"), stamp(NOW + timedelta(hours=2))
+        )
+        (kept,) = store.watches()
+        assert (kept.baseline, kept.failures, kept.last_outcome, kept.last_error) == (0, 1, "failed", "no answer")
+        assert (kept.heard_at, kept.news_at) == (run(watch("a"), 1).finished_at,) * 2
+        assert [tuple(row) for row in store.coverage("2026-11-22", "2026-11-22")] == [
+            ("a", "2026-11-22", "failed", 1),
+            ("a", "2026-11-22", "ok", 1),
+        ]
+
+    def test_a_first_run_that_fails_leaves_the_baseline_to_come(self, store: Store) -> None:
+        store.sync_watches([watch("a")])
+        store.finish_run(run(watch("a"), outcome="failed", new=0), AT)
+        assert [w.baseline for w in store.watches()] == [1]
+
+    def test_a_closed_watch_is_never_due(self, store: Store) -> None:
+        store.sync_watches([watch("a")])
+        store.finish_run(run(watch("a"), outcome="failed"), AT, closed="gone")
+        assert store.due_watches(stamp(NOW + timedelta(days=9))) == []
+
+    # -- pages
+
+    def test_a_page_brings_its_posts_authors_mentions_scores_and_alerts(self, store: Store) -> None:
+        raised = alert(1)
+        page = [arrival("1", handle="ann")._replace(alerts=(raised,)), arrival("2")]
+        assert store.add_page(page, AT) == PageCount(new=2, edited=0, mentions=2)
+        found = store.findings("Acme", *_FAR)
+        assert {f.post.source_id for f in found} == {"1", "2"}
+        assert {f.post.author_id for f in found} == {author("ann").id, None}
+        assert store.scores_of(page[0].mentions[0][0].id) == [page[0].mentions[0][1]]
+        assert [o.alert for o in store.waiting("chat", AT)] == [raised[0]]
+
+    def test_the_same_page_twice_changes_nothing(self, store: Store) -> None:
+        page = [arrival("1")._replace(alerts=(alert(1),))]
+        store.add_page(page, AT)
+        assert store.add_page(page, AT) == PageCount(0, 0, 0)
+        assert dict(store.counts()) == {"posts": 1, "mentions": 1, "alerts": 1}
+
+    def test_one_post_twice_in_a_page_is_stored_once(self, store: Store) -> None:
+        assert store.add_page([arrival("1"), arrival("1")], AT) == PageCount(1, 0, 1)
+
+    def test_an_edit_keeps_the_post_its_time_and_a_revision_and_never_alerts(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        edited = arrival("1", text="Acme is awful", fingerprint="f2", label="detractor", at=ago(days=9))
+        counted = store.add_page([edited._replace(alerts=(alert(1),))], stamp(NOW + timedelta(minutes=5)))
+        assert counted == PageCount(0, 1, 0)
+        (found,) = store.findings("Acme", *_FAR)
+        assert (found.post.text, found.mention.label, found.mention.at) == ("Acme is awful", "detractor", ago(hours=1))
+        assert [s.label for s in store.scores_of(found.mention.id)] == ["promoter", "detractor"]
+        assert (store.revisions(found.post.id), store.counts()["alerts"]) == (1, 0)
+
+    def test_a_brand_edited_out_is_counted_no_more_and_comes_back_when_edited_in(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        gone = arrival("1", text="nothing", fingerprint="f2")._replace(mentions=())
+        store.add_page([gone], stamp(NOW + timedelta(minutes=1)))
+        assert store.findings("Acme", *_FAR) == []
+        back = arrival("1", fingerprint="f3")
+        store.add_page([back], stamp(NOW + timedelta(minutes=2)))
+        assert len(store.findings("Acme", *_FAR)) == 1
+        assert store.revisions(back.post.id) == 2
+
+    def test_a_brand_edited_in_is_a_mention_at_the_posts_own_time(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        changed = post("1", fingerprint="f2")
+        both = arrival("1", fingerprint="f2")._replace(mentions=(mention(changed), mention(changed, "Rival")))
+        store.add_page([both], stamp(NOW + timedelta(minutes=1)))
+        assert [f.mention.at for f in store.findings("Rival", *_FAR)] == [ago(hours=1)]
+
+    def test_a_source_cannot_rewrite_what_another_one_brought(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        assert store.add_page([arrival("1", source="evil", fingerprint="f2", text="Acme!")], AT) == PageCount(0, 0, 0)
+        assert store.findings("Acme", *_FAR)[0].post.text == "Acme is great"
+
+    def test_a_page_and_its_bookmark_are_one_thing(self, store: Store) -> None:
+        store.sync_watches([watch("a")])
+        broken = arrival("2")._replace(author=None, post=post("2", author_id="nobody"))
+        try:
+            store.add_page([arrival("1"), broken], AT, watch("a").id, Bookmark(cursor="c2"))
+        except Exception:  # whatever the database says of a missing author
+            pass
+        assert store.counts()["posts"] == 0
+        assert [w.cursor for w in store.watches()] == [""]
+
+    def test_fingerprints_tell_what_is_stored(self, store: Store) -> None:
+        store.add_page([arrival(str(n)) for n in range(250)], AT)
+        ids = [post(str(n)).id for n in range(300)]
+        assert store.fingerprints(ids) == dict.fromkeys(ids[:250], "f1")
+
+    # -- reading
+
+    def test_a_window_is_half_open(self, store: Store) -> None:
+        store.add_page([arrival(str(n), at=ago(hours=n)) for n in (1, 2, 3)], AT)
+        assert [v.at for v in store.voices("Acme", ago(hours=2), ago(hours=1))] == [ago(hours=2)]
+
+    def test_a_mention_without_a_believable_date_is_in_no_window_but_counted(self, store: Store) -> None:
+        store.add_page([arrival("1", at=None, dated="implausible")], AT)
+        assert list(store.voices("Acme", *_FAR)) == []
+        assert store.undated("Acme") == 1
+
+    def test_findings_come_surest_first_and_only_with_the_labels_asked_for(self, store: Store) -> None:
+        made = []
+        for number, (label, confidence) in enumerate((("detractor", 0.6), ("promoter", 0.9), ("detractor", 0.8))):
+            one = post(str(number))
+            made.append(arrival(str(number))._replace(mentions=(mention(one, label=label, confidence=confidence),)))
+        store.add_page(made, AT)
+        found = store.findings("Acme", *_FAR, ("detractor",), 5)
+        assert [f.mention.confidence for f in found] == [0.8, 0.6]
+        assert len(store.findings("Acme", *_FAR, (), 1)) == 1
+
+    def test_posts_page_by_key_newest_first(self, store: Store) -> None:
+        store.add_page([arrival(str(n)) for n in range(5)], AT)
+        first = store.posts(3)
+        rest = store.posts(3, first[-1][0])
+        assert [p.source_id for _, p in (*first, *rest)] == ["4", "3", "2", "1", "0"]
+
+    def test_search_finds_all_words_newest_first_in_every_script(self, store: Store) -> None:
+        texts = ("Acme crashes daily", "ACME never crashes", "アクメは素晴らしいです", "Führung bei Acme")
+        store.add_page([arrival(str(n), text=text) for n, text in enumerate(texts)], AT)
+        assert store.index_posts() == 4
+        assert [p.source_id for p in store.search("crashes acme")] == ["1", "0"]
+        assert [p.source_id for p in store.search("素晴らしい")] == ["2"]
+        assert [p.source_id for p in store.search("führung")] == ["3"]
+        assert store.index_posts() == 0
+
+    def test_search_follows_an_edit(self, store: Store) -> None:
+        store.add_page([arrival("1", text="Acme is great")], AT)
+        store.index_posts()
+        store.add_page([arrival("1", text="Acme is dreadful", fingerprint="f2")], AT)
+        assert (len(store.search("great")), len(store.search("dreadful"))) == (0, 1)
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.text(max_size=30))
+    def test_any_text_is_a_search_and_none_is_a_statement(self, store: Store, text: str) -> None:
+        assert isinstance(store.search(text.encode("utf-8", "replace").decode()), list)
+
+    # -- alerts
+
+    def test_deliveries_wait_oldest_first_and_only_those_due(self, store: Store) -> None:
+        store.add_alerts([alert(2), alert(1), alert(3, "other")])
+        assert [o.alert for o in store.waiting("chat", AT)] == [alert(1)[0], alert(2)[0]]
+        assert store.waiting("chat", ago(seconds=1)) == []
+        assert store.next_delivery() == AT
+
+    def test_an_attempt_is_counted_with_what_came_of_it(self, store: Store) -> None:
+        store.add_alerts([alert(1)])
+        (waiting,) = store.waiting("chat", AT)
+        later = stamp(NOW + timedelta(minutes=5))
+        store.record_attempt(waiting.delivery.id, "waiting", later, "HTTP 500", None)
+        (again,) = store.waiting("chat", later)
+        assert (again.delivery.attempts, again.delivery.last_error) == (1, "HTTP 500")
+        store.record_attempt(waiting.delivery.id, "sent", later, "", later)
+        assert store.waiting("chat", later) == []
+        assert [o.delivery.sent_at for o in store.deliveries("sent")] == [later]
+        assert store.next_delivery() is None
+
+    def test_dead_deliveries_are_listed_and_can_try_again(self, store: Store) -> None:
+        store.add_alerts([alert(1), alert(2)])
+        for outgoing in store.waiting("chat", AT):
+            store.record_attempt(outgoing.delivery.id, "dead", AT, "HTTP 410", None)
+        assert len(store.deliveries("dead")) == 2
+        assert store.replay([store.deliveries("dead")[0].delivery.id], AT) == 1
+        assert [o.delivery.attempts for o in store.waiting("chat", AT)] == [0]
+        assert store.replay([], AT) == 1
+
+    def test_an_alert_raised_twice_is_one(self, store: Store) -> None:
+        store.add_alerts([alert(1)])
+        store.add_alerts([alert(1)])
+        assert store.counts()["alerts"] == 1
+
+    def test_a_channel_remembers_that_it_is_closed(self, store: Store) -> None:
+        assert store.channel("chat") == ("", "")
+        store.set_channel("chat", open_at=AT)
+        store.set_channel("chat", stopped="HTTP 410")
+        assert store.channel("chat") == ("", "HTTP 410")
+
+    # -- claims
+
+    def test_a_claim_has_one_holder_and_is_free_afterwards(self, store: Store) -> None:
+        with store.claim("a") as first, store.claim("a") as second, store.claim("b") as other:
+            assert (first, second, other) == (True, False, True)
+        with store.claim("a") as again:
+            assert again

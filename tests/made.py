@@ -1,0 +1,106 @@
+"""Records made for tests, with only what a test is about spelled out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from connectors.post import short_id
+from storage.records import Alert, Arrival, Author, Delivery, Mention, Post, Run, Score, Watch, stamp
+from tests.conftest import NOW
+
+AT = stamp(NOW)
+
+
+def ago(**parts: float) -> str:
+    return stamp(NOW - timedelta(**parts))
+
+
+def author(handle: str = "ann", **others: Any) -> Author:
+    made = Author(short_id("feed", handle), "feed", handle, handle, "", None, AT, AT, "")
+    return made._replace(**others)
+
+
+def post(source_id: str = "1", **others: Any) -> Post:
+    made = Post(
+        id=short_id("feed", source_id),
+        kind="feed",
+        source_id=source_id,
+        source="blogs",
+        url=f"https://blog.example/{source_id}",
+        title="",
+        text="Acme is great",
+        raw="",
+        markup="plain",
+        author_id=None,
+        author="",
+        at=ago(hours=1),
+        dated="stated",
+        published_at=ago(hours=1),
+        first_seen_at=AT,
+        edited_at=None,
+        deleted_at=None,
+        genre="post",
+        rating=None,
+        rating_scale=None,
+        language="",
+        thread="",
+        reach="{}",
+        fingerprint="f1",
+    )
+    return made._replace(**others)
+
+
+def mention(of: Post, brand: str = "Acme", label: str | None = "promoter", **others: Any) -> tuple[Mention, Score]:
+    mention_id = short_id(of.id, brand)
+    made = Mention(
+        id=mention_id,
+        post_id=of.id,
+        brand=brand,
+        source=of.source,
+        author_id=of.author_id,
+        at=of.at,
+        found_at=AT,
+        genre=of.genre,
+        why='["acme"]',
+        label=label,
+        value=0.5,
+        confidence=0.7,
+        language="en",
+        unscored="" if label else "language",
+        scorer="test@1",
+        backfill=0,
+        matched=1,
+    )
+    score = Score(mention_id, AT, "test@1", label, 0.5, 0.7, "en", made.unscored, "{}", '[["great", 3.1]]')
+    return made._replace(**others), score
+
+
+def arrival(source_id: str = "1", *, brand: str = "Acme", label: str | None = "promoter", **others: Any) -> Arrival:
+    """A post with one mention and no alert; `handle` gives it an author."""
+    handle = others.pop("handle", "")
+    by = author(handle) if handle else None
+    made = post(source_id, **others)
+    if by is not None:
+        made = made._replace(author_id=by.id, author=by.name)
+    return Arrival(made, by, (mention(made, brand, label),))
+
+
+def alert(number: int = 1, channel: str = "chat", **others: Any) -> tuple[Alert, tuple[Delivery, ...]]:
+    made = Alert(short_id("alert", str(number)), "rule", "Acme", None, stamp(NOW + timedelta(seconds=number)), "{}")
+    waiting = Delivery(short_id(made.id, channel), made.id, channel, "waiting", 0, AT, "", None)
+    return made._replace(**others), (waiting,)
+
+
+def watch(source: str = "blogs", term: str = "", **others: Any) -> Watch:
+    made = Watch(
+        *(short_id(source, term), source, "feed", term, 1, 1, "", "", "", "", "", AT, 0, None, "", "", None, None, "")
+    )
+    return made._replace(**others)
+
+
+def run(of: Watch, number: int = 1, **others: Any) -> Run:
+    started = stamp(NOW + timedelta(minutes=number))
+    return Run(short_id(of.id, str(number)), of.id, of.source, started, started, "ok", 3, 2, 0, 1, "")._replace(
+        **others
+    )
