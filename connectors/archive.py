@@ -46,7 +46,11 @@ def read_csv(lines: Iterable[str], scope: str) -> Iterator[Post | BadRow]:
     """The first line names the columns; a row's line is the one it ends on."""
     csv.field_size_limit(_LONGEST_CELL)
     reader = csv.DictReader((line.replace("\0", "") for line in lines), strict=True)
-    if "text" not in (reader.fieldnames or ()):
+    try:
+        named = "text" in (reader.fieldnames or ())
+    except csv.Error:
+        named = False
+    if not named:
         raise NoArchive(f"its first line must name the columns ({', '.join(FIELDS)}); there is no 'text' in it")
     while True:
         try:
@@ -54,7 +58,10 @@ def read_csv(lines: Iterable[str], scope: str) -> Iterator[Post | BadRow]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield BadRow(reader.line_num, f"is not CSV: {error}")
+            line = reader.reader.line_num
+            if "field limit" in str(error):  # what follows inside the cell would be taken for rows
+                raise NoArchive(f"line {line}: a cell is longer than {_LONGEST_CELL:,} characters") from None
+            yield BadRow(line, f"is not CSV: {error}")
             continue
         yield (
             BadRow(reader.line_num, "has more cells than the first line has columns")

@@ -57,11 +57,9 @@ def parse(text: str) -> datetime | None:
         return None
 
 
-def plausible(moment: datetime | None, now: datetime) -> datetime | None:
-    """`moment` unless it lies outside 1990 .. `now` + 1 day, where no public post can be."""
-    if moment is None or moment.year < 1990 or (moment > now and moment > now + timedelta(days=1)):
-        return None
-    return moment
+def plausible(moment: datetime, now: datetime) -> bool:
+    """Whether a public post can be of that time: 1990 .. `now` + 1 day."""
+    return moment.year >= 1990 and (moment <= now or moment <= now + timedelta(days=1))
 
 
 def _usual(text: str) -> datetime | None:
@@ -153,7 +151,8 @@ def _unusual(text: str) -> datetime | None:
     ):
         try:
             if parsed := known(text):
-                return datetime(*parsed[:6], tzinfo=UTC)
+                year, month, day, hour, minute, second = parsed[:6]
+                return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except Exception:  # third-party code on hostile text: whatever it raises, this form is not it
             continue
     return None

@@ -13,13 +13,12 @@ from itertools import pairwise
 from typing import ClassVar
 from urllib.parse import urljoin, urlsplit
 
-from pydantic import field_validator
-
 from connectors import feed_json, feed_safe, feed_xml
-from connectors.contract import Answer, Http, Options
+from connectors.contract import Answer, Http, Options, WebAddress
 from connectors.errors import BadAnswer, FetchError
 from connectors.feed_entry import Channel, Origin, to_post
 from connectors.feed_pace import poll_after
+from connectors.feed_reader import MAX_ENTRIES
 from connectors.post import Genre, Page, Post, Question, Validators
 
 PAGE = 500
@@ -38,16 +37,8 @@ _LEADING = b" \t\r\n\xef\xbb\xbf"
 
 
 class FeedOptions(Options):
-    url: str
+    url: WebAddress
     genre: Genre = "post"
-
-    @field_validator("url")
-    @classmethod
-    def _is_web_address(cls, url: str) -> str:
-        parts = urlsplit(url.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an http:// or https:// address")
-        return url.strip()
 
 
 class Feed:
@@ -132,7 +123,7 @@ class Feed:
             except FetchError as error:
                 return posts, f"the older entries of the feed could not be read: {error}"
             posts += self._posts(channel, url, now)
-            if len(posts) >= feed_xml.MAX_ENTRIES:
+            if len(posts) >= MAX_ENTRIES:
                 break
         return posts, ""
 

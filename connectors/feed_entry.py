@@ -79,6 +79,7 @@ def to_post(entry: Entry, origin: Origin) -> Post:
     body, markup = _body(entry)
     published, edited = _dates(entry, origin.now)
     comments = get("comments", "")
+    rating, scale = _rating(entry)
     return Post(
         kind=origin.kind,
         source_id=_identity(given, url, title, body, origin.host),
@@ -89,10 +90,20 @@ def to_post(entry: Entry, origin: Origin) -> Post:
         author=_author(entry, origin),
         published_at=published,
         edited_at=edited,
-        genre=origin.genre,
+        genre="review" if rating is not None and origin.genre == "post" else origin.genre,
+        rating=rating,
+        rating_scale=scale,
         language=(get("language") or origin.about.get("language", ""))[:35],
         reach={"comments": int(comments)} if comments.isdecimal() and len(comments) < 10 else _NO_REACH,
     )
+
+
+def _rating(entry: Entry) -> tuple[float | None, float]:
+    """(rating, top of its scale); what does not lie on its scale is no rating."""
+    if "rating" not in entry:
+        return None, 5.0
+    rating, best = float(entry["rating"]), float(entry.get("rating_best", "5"))
+    return (rating, best) if 0 <= rating <= best and 0 < best <= 1000 else (None, 5.0)
 
 
 def _identity(given: str, url: str, title: str, body: str, host: str) -> str:
@@ -148,6 +159,8 @@ def _address(link: str, entry: Entry, origin: Origin) -> str:
         link = link.replace(" ", "%20")
         if not link[:8].lower().startswith(("https://", "http://")):
             return ""
+    if "[" in link and not joined(origin.url, link):
+        return ""
     if "/url?" in link or "/apiclick.aspx?" in link:
         link = _unwrapped(link)
     return link
@@ -166,19 +179,18 @@ def _unwrapped(link: str) -> str:
     return target if target.startswith(("https://", "http://")) else link
 
 
+_PUBLISHED = ("published", "date", "created")
+
+
 def _dates(entry: Entry, now: datetime) -> tuple[datetime | None, datetime | None]:
-    published = updated = None
-    for key in ("published", "date", "created"):
-        if text := entry.get(key):
-            published = plausible(parse(text), now)
-            if published is not None:
-                break
-    if text := entry.get("updated"):
-        updated = plausible(parse(text), now)
-    if published is None:
-        return updated, None
+    """(published, edited) as the feed says; of several the first plausible one, else the first."""
+    stated = [moment for key in _PUBLISHED if (text := entry.get(key)) and (moment := parse(text))]
+    updated = parse(text) if (text := entry.get("updated")) else None
+    published = stated[0] if stated else None
+    if published is None or not plausible(published, now):
+        published = next((m for m in (*stated[1:], updated) if m and plausible(m, now)), published or updated)
     # YouTube moves `updated` with every view.
-    if updated is None or updated <= published or entry.get("id", "").startswith("yt:"):
+    if published is None or updated is None or updated <= published or entry.get("id", "").startswith("yt:"):
         return published, None
     return published, updated
 

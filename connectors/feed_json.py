@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.errors import BadAnswer
 from connectors.feed_entry import Channel, Entry, joined
-from connectors.feed_xml import MAX_ENTRIES, TEXT_LIMIT
+from connectors.feed_reader import MAX_ENTRIES, TEXT_LIMIT
 
 _LARGEST = 5_000_000
 _MOST_VALUES = 300_000
@@ -115,8 +115,18 @@ def _read_item(item: Any, channel: Channel) -> bool:
     if "link" not in entry and "external" in entry:
         entry["link"] = entry["external"]
     _read_authors(item, entry)
+    _read_rating(item.get("_rating"), entry)
     channel.entries.append(entry)
     return True
+
+
+def _read_rating(given: Any, into: Entry) -> None:
+    """`"_rating": {"value": 4, "best": 5}`, an extension of ours: names with "_" are free in JSON Feed."""
+    if isinstance(given, dict):
+        for name, key in (("value", "rating"), ("best", "rating_best")):
+            number = given.get(name)
+            if isinstance(number, (int, float)) and not isinstance(number, bool) and abs(number) < 1e9:
+                into[key] = str(number)
 
 
 def _read_authors(holder: dict[str, Any], into: Entry) -> None:

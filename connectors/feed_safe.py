@@ -11,7 +11,8 @@ from typing import Any
 
 from connectors.errors import BadAnswer
 from connectors.feed_entry import Channel, Entry
-from connectors.feed_xml import TEXT_LIMIT, NotWellFormed
+from connectors.feed_reader import TEXT_LIMIT
+from connectors.feed_xml import NotWellFormed
 from connectors.feed_xml import read as read_strictly
 
 _LARGEST = 1_000_000

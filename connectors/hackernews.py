@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from connectors.contract import Http, Options
+from connectors.contract import Http, Options, WebAddress
 from connectors.errors import BadAnswer
 from connectors.post import Author, Genre, Page, Post, Question
 
@@ -26,16 +26,9 @@ class HackerNewsOptions(Options):
     tags: list[Literal["story", "comment", "poll", "pollopt", "show_hn", "ask_hn", "front_page"]] = Field(
         default=["story", "comment"], min_length=1
     )
-    base_url: str = "https://hn.algolia.com/api/v1"
+    base_url: WebAddress = "https://hn.algolia.com/api/v1"
     overlap_days: float = Field(default=3.0, ge=0, le=90)
     """The index stalls for a day or more and is filled afterwards: this much is read again at every pull."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_web_address(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("must be an http:// or https:// address")
-        return url.rstrip("/")
 
 
 class HackerNews:
@@ -49,7 +42,7 @@ class HackerNews:
     options: ClassVar[type[Options]] = HackerNewsOptions
 
     def __init__(self, options: HackerNewsOptions) -> None:
-        self._url = f"{options.base_url}/search_by_date"
+        self._url = f"{options.base_url.rstrip('/')}/search_by_date"
         self._tags = options.tags
         self._overlap = timedelta(days=options.overlap_days)
 

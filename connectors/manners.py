@@ -72,7 +72,10 @@ class Turn:
 
 
 class Turns:
-    """Who may ask which host, and when. `gap` in seconds; None means 1 for public hosts and 0 for private ones."""
+    """Who may ask which host, and when. `gap` in seconds; None means 1 for public hosts and 0 for private ones.
+
+    A host without a gap is the user's own: there one throttled address closes itself, not its neighbours.
+    """
 
     def __init__(
         self,
@@ -130,7 +133,7 @@ class Turns:
         until = turn.closed_until
         if until is None:
             return
-        if until > self._now():
+        if until > self._now() and self._gap_of(turn) > 0:
             raise RateLimited(f"{host} asked to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC.", retry_after=until)
         turn.closed_until = None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Markup = Literal["plain", "html", "markdown", "bbcode"]
 Genre = Literal["post", "comment", "review", "question", "answer", "news"]
@@ -15,8 +15,7 @@ Genre = Literal["post", "comment", "review", "question", "answer", "news"]
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(NamedTuple):
     """The public identity a source gives for who wrote a post.
 
     `id` is the source's own stable id (falls back to the name), `reach` is what the source itself shows
@@ -29,8 +28,7 @@ class Author:
     reach: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A public text as its source gave it, before any cleaning.
 
     `kind` and `source_id` are its identity: the connector's kind and the id the source guarantees to be global.
@@ -53,7 +51,7 @@ class Post:
     rating_scale: float = 5.0
     language: str = ""
     thread: str = ""
-    reach: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    reach: Mapping[str, int] = _NOTHING
     deleted: bool = False
 
     @property
@@ -63,13 +61,24 @@ class Post:
 
     @property
     def fingerprint(self) -> str:
-        """Changes exactly when something a reader would see has changed (counts of likes are not that)."""
-        seen = "\x1f".join((self.title, self.body, self.url, str(self.rating), str(self.deleted)))
-        return hashlib.blake2b(seen.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+        """Changes exactly when what people read has changed; counts of likes and tracking links are not that."""
+        return _hash(self.title, self.body, str(self.rating), str(self.deleted))
+
+    @property
+    def twin(self) -> str:
+        """The same for the same text by the same author at the same address, even if the source's id has changed; ""
+        for a post without an address, which many people may have written alike."""
+        if not self.url:
+            return ""
+        return _hash(self.kind, self.url, self.author.id if self.author else "", self.title, self.body)
 
 
 def short_id(*parts: str) -> str:
     """80 bits of BLAKE2b over the parts: no two of a thousand million posts are likely to share one."""
+    return _hash(*parts)
+
+
+def _hash(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 

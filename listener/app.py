@@ -152,13 +152,14 @@ def _database(config: Config) -> Path:
     """`sqlite:///relative.db` starts at the configuration's folder, `sqlite:////absolute.db` at the root."""
     url = config.settings.storage.url
     if not url.startswith("sqlite:///") or url == "sqlite:///":
-        raise StoreError(f"storage.url '{url}' is not understood: write sqlite:///listener.db.")
+        # What follows the scheme may hold a password.
+        raise StoreError(f"storage.url '{url.partition(':')[0]}:…' is not understood: write sqlite:///listener.db.")
     return config.path.parent / url.removeprefix("sqlite:///")
 
 
 def _new_watch(source: Source, term: str, now: datetime) -> Watch:
     return Watch(
-        id=short_id(source.name, term),
+        id=short_id(source.name, source.connector.address(), term),
         source=source.name,
         kind=source.connector.kind,
         term=term,

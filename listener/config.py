@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from connectors.addresses import AllowList
 from connectors.contract import Connector
 from listener import registry
 from listener.alerts.channels.contract import Channel
@@ -25,6 +26,10 @@ from listener.match import Query, QueryError, lint
 from listener.match import parse as parse_query
 from listener.quantities import Duration, Size
 from listener.sentiment.contract import Label
+from listener.sentiment.scorer import DefaultScorer
+
+_MISSING = "(a missing secret)"
+"""Stands where a secret could not be had; what depends on it is not looked at further."""
 
 
 class ConfigError(Exception):
@@ -33,6 +38,19 @@ class ConfigError(Exception):
     def __init__(self, place: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(f"{place}: " + ("\n  ".join(["", *problems]) if len(problems) > 1 else problems[0]))
+
+
+def _networks(entries: tuple[str, ...]) -> tuple[str, ...]:
+    AllowList(entries)
+    return entries
+
+
+def _readable(languages: tuple[str, ...]) -> tuple[str, ...]:
+    DefaultScorer(languages)
+    return languages
+
+
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 
 
 class _Table(BaseModel):
@@ -55,11 +73,11 @@ class HttpSettings(_Table):
     deadline: Duration = timedelta(seconds=30)
     max_body: Size = 10_000_000
     gap: Duration | None = None
-    allow_private: tuple[str, ...] = ()
+    allow_private: Networks = ()
 
 
 class ScoringSettings(_Table):
-    languages: tuple[str, ...] = ("en",)
+    languages: Annotated[tuple[str, ...], AfterValidator(_readable)] = ("en",)
 
 
 class ReportSettings(_Table):
@@ -71,7 +89,7 @@ class ReportSettings(_Table):
 
 class AlertingSettings(_Table):
     max_alert_age: Duration = timedelta(hours=24)
-    allow_private: tuple[str, ...] = ()
+    allow_private: Networks = ()
 
 
 class BrandSettings(_Table):
@@ -166,10 +184,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
 def read(path: Path, table: dict[str, Any], environment: Mapping[str, str]) -> Config:
     problems: list[str] = []
     table = _with_secrets(table, path.parent, environment, problems)
-    try:
-        settings = Settings.model_validate(table)
-    except ValidationError as error:
-        raise ConfigError(str(path), [*problems, *_sentences(error, Settings)]) from None
+    settings = _settings(table, problems)
     config = Config(
         path,
         settings,
@@ -184,6 +199,30 @@ def read(path: Path, table: dict[str, Any], environment: Mapping[str, str]) -> C
     return config
 
 
+def _settings(table: dict[str, Any], problems: list[str]) -> Settings:
+    """What of the table is sound, so that a mistake in one place does not hide those in others."""
+    while True:
+        try:
+            return Settings.model_validate(table)
+        except ValidationError as error:
+            problems.extend(_sentences(error, Settings))
+            for one in error.errors(include_url=False, include_input=False):
+                table = _without(table, one["loc"])
+
+
+def _without(table: Any, loc: tuple[int | str, ...]) -> Any:
+    """A copy that lacks what `loc` points at; an array's table that lacks something itself goes whole."""
+    if isinstance(table, dict) and loc and loc[0] in table:
+        inner = _without(table[loc[0]], loc[1:])
+        return {
+            key: inner if key == loc[0] else value for key, value in table.items() if key != loc[0] or inner is not None
+        }
+    if isinstance(table, list) and loc and isinstance(loc[0], int) and loc[0] < len(table):
+        inner = _without(table[loc[0]], loc[1:])
+        return [inner if n == loc[0] else value for n, value in enumerate(table) if n != loc[0] or inner is not None]
+    return None
+
+
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -193,7 +232,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), [f"cannot be read: {error.strerror}."]) from None
     except UnicodeDecodeError:
         raise ConfigError(str(path), ["is not UTF-8 text: save it as UTF-8."]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, but also a number of 5,000 digits
         raise ConfigError(str(path), [f"is not valid TOML: {error}."]) from None
 
 
@@ -214,14 +253,14 @@ def _secret(text: str, folder: Path, environment: Mapping[str, str], problems: l
     if kind == "env":
         if not environment.get(name):
             problems.append(f"{key}: the environment variable {name} is not set.")
-            return "https://unset.invalid/"
+            return _MISSING
         return environment[name]
     if kind == "file" and not name.startswith("//"):
         try:
             return (folder / name).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             problems.append(f"{key}: the file {name} cannot be read: {getattr(error, 'strerror', 'not UTF-8 text')}.")
-            return "https://unset.invalid/"
+            return _MISSING
     return text
 
 
@@ -259,6 +298,8 @@ def _channels(settings: Settings, problems: list[str]) -> dict[str, Channel]:
 
 
 def _plugin(find: Any, given: SourceSettings | ChannelSettings, key: str, problems: list[str], *first: str) -> Any:
+    if _MISSING in repr(given.model_extra):
+        return None
     try:
         plugin = find(given.type)
         return plugin(*first, plugin.options.model_validate(given.model_extra or {}))

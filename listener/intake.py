@@ -7,25 +7,34 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
+from connectors.dates import plausible
 from connectors.post import Author as SourceAuthor
 from connectors.post import Post as SourcePost
 from connectors.post import short_id
 from connectors.text import clean, plain
 from listener.alerts.rules import Rule, raise_alerts
 from listener.match import Match, Matcher, Subject
-from listener.sentiment.contract import LABELS, Scorer, Text, Verdict
-from storage.records import Arrival, Author, Dated, Mention, Post, Score, stamp
+from listener.sentiment.contract import Scorer, Text, Verdict
+from storage.records import Arrival, Author, Dated, Mention, Post, Score, mention_id, stamp
 
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-_AHEAD = timedelta(days=1)
 _TEXT, _TITLE, _NAME, _URL = 100_000, 1_000, 200, 2_000
 
 
-Fingerprints = Callable[[Sequence[str]], Mapping[str, str]]
+# One encoder for all: json.dumps makes a new one at every call that is not plain.
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Stored(Protocol):
+    """What is stored already; the part of the Store that asks nobody to write."""
+
+    def fingerprints(self, post_ids: Sequence[str]) -> dict[str, str]: ...
+
+    def twins(self, hashes: Sequence[str]) -> set[str]: ...
 
 
 @dataclass(frozen=True)
@@ -46,20 +55,21 @@ class Intake:
         self._rules = rules
         self._max_alert_age = max_alert_age
 
-    def arrivals(
-        self, posts: Sequence[SourcePost], origin: Origin, fingerprints: Fingerprints, now: datetime
-    ) -> list[Arrival]:
-        """What is new or edited among `posts`, ready to be stored. `fingerprints` looks up what is stored of some ids:
-        what has not changed since is neither cleaned nor scored again."""
+    def arrivals(self, posts: Sequence[SourcePost], origin: Origin, stored: Stored, now: datetime) -> list[Arrival]:
+        """What is new or edited among `posts`, ready to be stored. What `stored` knows unchanged, be it under another
+        id, is neither cleaned nor scored again."""
         made = []
         seen_at = stamp(now)
         ids = [post.id for post in posts]
-        known = fingerprints(ids)
+        known = stored.fingerprints(ids)
+        twins = stored.twins([post.twin for post_id, post in zip(ids, posts, strict=True) if post_id not in known])
         for post_id, post in zip(ids, posts, strict=True):
-            fingerprint = post.fingerprint
-            if known.get(post_id) != fingerprint:
+            fingerprint, twin = post.fingerprint, "" if post_id in known else post.twin
+            if known.get(post_id) != fingerprint and twin not in twins:
+                if twin:
+                    twins.add(twin)
                 author = _author(post.kind, post.author, seen_at)
-                row = _row(post, post_id, fingerprint, author, origin.source, seen_at, now)
+                row = _row(post, post_id, fingerprint, twin, author, origin.source, seen_at, now)
                 arrival = self._arrival(row, author, origin, now)
                 if arrival.mentions or origin.keep_all or post_id in known:
                     made.append(arrival)
@@ -82,32 +92,31 @@ class Intake:
         return matches
 
     def _mention(self, post: Post, match: Match, origin: Origin, found_at: str) -> tuple[Mention, Score]:
-        mention_id = short_id(post.id, match.brand)
+        its_id = mention_id(post.id, match.brand)
         verdict = self._scorer.score(
             Text(_readable(post), match.brand, post.language, post.rating, post.rating_scale or 5.0)
         )
         mention = Mention(
-            *(mention_id, post.id, match.brand, post.source, post.author_id, post.at, found_at, post.genre),
-            json.dumps(match.why, ensure_ascii=False),
+            *(its_id, post.id, match.brand, post.source, post.author_id, post.at, found_at, post.genre),
+            _to_json(match.why),
             *(verdict.label, verdict.value, verdict.confidence, verdict.language, verdict.unscored, verdict.scorer),
             *(int(origin.backfill), 1),
         )
-        return mention, _score(mention_id, found_at, verdict)
+        return mention, _score(its_id, found_at, verdict)
 
 
-def _score(mention_id: str, at: str, verdict: Verdict) -> Score:
+def _score(of: str, at: str, verdict: Verdict) -> Score:
     return Score(
-        *(mention_id, at, verdict.scorer, verdict.label, verdict.value, verdict.confidence, verdict.language),
+        *(of, at, verdict.scorer, verdict.label, verdict.value, verdict.confidence, verdict.language),
         verdict.unscored,
-        json.dumps(probabilities(verdict)),
-        json.dumps(verdict.explanation, ensure_ascii=False),
+        _to_json(probabilities(verdict)),
+        _to_json(verdict.explanation),
     )
 
 
 def probabilities(verdict: Verdict) -> dict[str, float]:
     """By label; empty when the scorer has none."""
-    named = {"detractor": 0, "passive": 1, "promoter": 2}
-    return {label: verdict.probabilities[named[label]] for label in LABELS if label in named and verdict.probabilities}
+    return dict(zip(("detractor", "passive", "promoter"), verdict.probabilities, strict=False))
 
 
 def _readable(post: Post) -> str:
@@ -121,6 +130,7 @@ def _row(
     post: SourcePost,
     post_id: str,
     fingerprint: str,
+    twin: str,
     author: Author | None,
     source: str,
     seen_at: str,
@@ -153,8 +163,9 @@ def _row(
         rating_scale=None if rating is None else post.rating_scale,
         language=clean(post.language, 35) if post.language else "",
         thread=clean(post.thread, _URL) if post.thread else "",
-        reach=json.dumps({key: min(value, 2**53) for key, value in post.reach.items()}) if post.reach else "{}",
+        reach=_to_json({key: min(value, 2**53) for key, value in post.reach.items()}) if post.reach else "{}",
         fingerprint=fingerprint,
+        twin=twin,
     )
 
 
@@ -174,7 +185,7 @@ def _when(
     date is believed in nothing, so the post is kept out of every window instead of landing in a wrong one."""
     if published is None:
         return seen_at, "first_seen"
-    if not _EARLIEST <= published <= now + _AHEAD:
+    if not plausible(published, now):
         return None, "implausible"
     return published_at, "stated"
 
@@ -182,4 +193,5 @@ def _when(
 def _link(url: str) -> str:
     """Only what a browser may safely open."""
     url = clean(url, _URL).strip() if url else ""
-    return url if url.lower().startswith(("http://", "https://")) else ""
+    sound = url.lower().startswith(("http://", "https://")) and not any(map(str.isspace, url))
+    return url if sound else ""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from connectors.contract import Http
 from connectors.errors import BadAnswer, FetchError, Gone, RateLimited
 from connectors.post import Page, Question, Validators, short_id
+from connectors.redact import redact
 from listener.config import Source
 from listener.intake import Intake, Origin
 from storage.contract import Store
@@ -69,7 +70,7 @@ class Puller:
         with self._store.claim(f"watch:{watch_id}") as mine:
             watch = self._store.watch(watch_id) if mine else None
             started = self._now()
-            if watch is None or watch.closed or (due_only and watch.next_due > stamp(started)):
+            if watch is None or (due_only and (watch.closed or watch.next_due > stamp(started))):
                 return None
             tally = _Tally()
             problem = self._read_pages(watch, source, started, tally)
@@ -94,7 +95,7 @@ class Puller:
         if not page.posts and bookmark is None:
             return PageCount()
         now = self._now()
-        arrivals = self._intake.arrivals(page.posts, origin, self._store.fingerprints, now)
+        arrivals = self._intake.arrivals(page.posts, origin, self._store, now)
         if not arrivals and bookmark is None:
             return PageCount()
         return self._store.add_page(arrivals, stamp(now), watch.id, bookmark)
@@ -136,7 +137,7 @@ class Puller:
 def _note(tally: _Tally, problem: FetchError | None) -> str:
     if problem is not None:
         return str(problem)
-    return tally.gap or (f"moved for good to {tally.moved_to}: change its url." if tally.moved_to else "")
+    return tally.gap or (f"moved for good to {redact(tally.moved_to)}: change its url." if tally.moved_to else "")
 
 
 def _outcome(tally: _Tally, problem: FetchError | None) -> Outcome:
@@ -144,7 +145,7 @@ def _outcome(tally: _Tally, problem: FetchError | None) -> Outcome:
         return "partial" if tally.read else "failed"
     if tally.gap:
         return "partial"
-    if tally.stored.new:
+    if tally.stored.new or tally.stored.edited:
         return "ok"
     return "empty" if tally.changed else "unchanged"
 
@@ -161,10 +162,10 @@ def _question(watch: Watch, source: Source, now: datetime) -> Question:
 
 def _bookmark(watch: Watch, page: Page) -> Bookmark | None:
     """What the page moves, or None when it leaves everything where it was."""
-    validators = page.validators or Validators(watch.validators_url, watch.etag, watch.last_modified, watch.body_hash)
-    marks = (
-        page.cursor or watch.cursor,
-        *(validators.url, validators.etag, validators.last_modified, validators.body_hash),
-    )
-    stored = (watch.cursor, watch.validators_url, watch.etag, watch.last_modified, watch.body_hash)
-    return None if marks == stored else Bookmark(*marks)
+    stored = (watch.validators_url, watch.etag, watch.last_modified, watch.body_hash)
+    proof = page.validators or Validators(*stored)
+    proved = (proof.url, proof.etag, proof.last_modified, proof.body_hash)
+    cursor = page.cursor if page.cursor and page.cursor != watch.cursor else None
+    if proved == stored:
+        return Bookmark(cursor) if cursor else None
+    return Bookmark(cursor, *proved)

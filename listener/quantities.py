@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
+_DURATION = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*([smhdw])\s*")
 _SIZES = {"": 1, "B": 1, "KB": 1000, "MB": 1_000_000, "GB": 1_000_000_000}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?B?)\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*([KMG]?B?)\s*", re.IGNORECASE)
 _LONGEST = timedelta(days=36500)
 
 
@@ -29,7 +29,7 @@ def parse_duration(value: object) -> timedelta:
 
 def parse_size(value: object) -> int:
     """Bytes of '10MB', '500kB' or a number. Raises ValueError."""
-    found = _SIZE.fullmatch(str(value))
+    found = _SIZE.fullmatch(str(value)[:50])
     if not found:
         raise ValueError(f"'{value}' is not a size: write a number and kB, MB or GB, such as \"10MB\"")
     return int(float(found[1]) * _SIZES[found[2].upper() if found[2].upper() in _SIZES else found[2].upper() + "B"])

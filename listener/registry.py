@@ -8,6 +8,7 @@ an entry point in the group `listener.connectors` or `listener.channels`, or the
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
@@ -37,8 +38,13 @@ def channel(name: str) -> type[Channel]:
     return cast("type[Channel]", _find("channel", name, CHANNELS, "listener.channels"))
 
 
+@cache
+def _installed(group: str) -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=group)}
+
+
 def _find(what: str, name: str, built_in: dict[str, str], group: str) -> Any:
-    installed = {point.name: point.value for point in entry_points(group=group)}
+    installed = _installed(group)
     path = built_in.get(name) or installed.get(name) or (name if ":" in name else "")
     if not path:
         names = sorted({*built_in, *installed})
@@ -47,6 +53,9 @@ def _find(what: str, name: str, built_in: dict[str, str], group: str) -> Any:
         raise UnknownPlugin(f"no {what} type is called '{name}'; {hint}")
     module, _, attribute = path.partition(":")
     try:
-        return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        found = getattr(import_module(module), attribute)
+    except Exception as error:  # a stranger's module may raise anything while it is imported
         raise UnknownPlugin(f"the {what} type '{name}' cannot be loaded from {path}: {error}.") from error
+    if not hasattr(found, "options"):
+        raise UnknownPlugin(f"{path} is no {what}: it has no options.")
+    return found

@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from connectors.post import short_id
+
 Outcome = Literal["ok", "empty", "unchanged", "partial", "failed"]
 DeliveryState = Literal["waiting", "sent", "dead"]
 Dated = Literal["stated", "first_seen", "implausible"]
@@ -25,6 +27,16 @@ def stamp(moment: datetime) -> str:
 def moment(text: str) -> datetime:
     """The aware UTC time of a `stamp`."""
     return datetime.fromisoformat(text)
+
+
+def mention_id(post_id: str, brand: str) -> str:
+    """Begins with the post's id, so that one index finds a mention and all mentions of a post (`mentions_of`)."""
+    return f"{post_id}-{short_id(brand)[:12]}"
+
+
+def mentions_of(post_id: str) -> tuple[str, str]:
+    """The range of ids, half open, of a post's mentions."""
+    return f"{post_id}-", f"{post_id}."
 
 
 class Watch(NamedTuple):
@@ -125,6 +137,7 @@ class Post(NamedTuple):
     thread: str
     reach: str
     fingerprint: str
+    twin: str
 
 
 class Mention(NamedTuple):

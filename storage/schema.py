@@ -105,8 +105,10 @@ CREATE TABLE posts (
     language TEXT NOT NULL,
     thread TEXT NOT NULL,
     reach TEXT NOT NULL,
-    fingerprint TEXT NOT NULL
+    fingerprint TEXT NOT NULL,
+    twin TEXT NOT NULL
 );
+CREATE INDEX posts_by_twin ON posts (twin) WHERE twin <> '';
 
 CREATE TABLE revisions (
     post_id TEXT NOT NULL REFERENCES posts (id),
@@ -140,7 +142,6 @@ CREATE TABLE mentions (
     matched INTEGER NOT NULL
 );
 CREATE INDEX mentions_by_brand ON mentions (brand, at);
-CREATE INDEX mentions_by_post ON mentions (post_id);
 
 CREATE TABLE scores (
     seq {serial},

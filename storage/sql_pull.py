@@ -40,6 +40,7 @@ INSERT INTO coverage (source, day, outcome, runs) VALUES (?, ?, ?, 1)
 ON CONFLICT (source, day, outcome) DO UPDATE SET runs = coverage.runs + 1"""
 
 KNOWN_POSTS = "SELECT id, fingerprint, source FROM posts WHERE id IN ({marks})"
+KNOWN_TWINS = "SELECT twin FROM posts WHERE twin <> '' AND twin IN ({marks})"
 ADD_AUTHOR = _insert(
     "authors",
     Author,
@@ -60,9 +61,9 @@ EDIT_POST = """
 UPDATE posts SET url = ?, title = ?, text = ?, raw = ?, edited_at = ?, deleted_at = ?, rating = ?,
     language = ?, reach = ?, fingerprint = ?
 WHERE id = ?"""
-UNMATCH_MENTIONS = "UPDATE mentions SET matched = 0 WHERE post_id = ?"
+UNMATCH_MENTIONS = "UPDATE mentions SET matched = 0 WHERE id >= ? AND id < ?"
 RESCORE_MENTION = """
 UPDATE mentions SET matched = 1, why = ?, label = ?, value = ?, confidence = ?, language = ?, unscored = ?, scorer = ?
 WHERE id = ?"""
-EXISTING_MENTIONS = "SELECT id FROM mentions WHERE post_id = ?"
+EXISTING_MENTIONS = "SELECT id FROM mentions WHERE id >= ? AND id < ?"
 POST_TIME = "SELECT at FROM posts WHERE id = ?"

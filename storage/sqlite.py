@@ -86,6 +86,7 @@ class SqliteStore:
         self._path = path
         self._connections = Connections(path, {"segment": _segment})
         self._read = self._connections.read
+        self._read_warm = self._connections.read_warm
         self._write = self._connections.write
         self._claims = claims_beside(path)
 
@@ -136,7 +137,7 @@ class SqliteStore:
             return [Watch._make(row) for row in connection.execute(sql_pull.WATCHES)]
 
     def watch(self, watch_id: str) -> Watch | None:
-        with self._read() as connection:
+        with self._read_warm() as connection:
             row = connection.execute(sql_pull.WATCH, (watch_id,)).fetchone()
             return row and Watch._make(row)
 
@@ -145,8 +146,12 @@ class SqliteStore:
             return [Watch._make(row) for row in connection.execute(sql_pull.DUE_WATCHES, (now,))]
 
     def fingerprints(self, post_ids: Sequence[str]) -> dict[str, str]:
-        with self._read() as connection:
+        with self._read_warm() as connection:
             return {post_id: known[0] for post_id, known in pages.known(connection, post_ids).items()}
+
+    def twins(self, hashes: Sequence[str]) -> set[str]:
+        with self._read_warm() as connection:
+            return pages.twins(connection, hashes)
 
     def add_page(
         self, arrivals: Sequence[Arrival], now: str, watch_id: str = "", bookmark: Bookmark | None = None

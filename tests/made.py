@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from connectors.post import short_id
-from storage.records import Alert, Arrival, Author, Delivery, Mention, Post, Run, Score, Watch, stamp
+from storage.records import Alert, Arrival, Author, Delivery, Mention, Post, Run, Score, Watch, mention_id, stamp
 from tests.conftest import NOW
 
 AT = stamp(NOW)
@@ -47,14 +47,14 @@ def post(source_id: str = "1", **others: Any) -> Post:
         thread="",
         reach="{}",
         fingerprint="f1",
+        twin="",
     )
     return made._replace(**others)
 
 
 def mention(of: Post, brand: str = "Acme", label: str | None = "promoter", **others: Any) -> tuple[Mention, Score]:
-    mention_id = short_id(of.id, brand)
     made = Mention(
-        id=mention_id,
+        id=mention_id(of.id, brand),
         post_id=of.id,
         brand=brand,
         source=of.source,
@@ -72,7 +72,7 @@ def mention(of: Post, brand: str = "Acme", label: str | None = "promoter", **oth
         backfill=0,
         matched=1,
     )
-    score = Score(mention_id, AT, "test@1", label, 0.5, 0.7, "en", made.unscored, "{}", '[["great", 3.1]]')
+    score = Score(made.id, AT, "test@1", label, 0.5, 0.7, "en", made.unscored, "{}", '[["great", 3.1]]')
     return made._replace(**others), score
 
 

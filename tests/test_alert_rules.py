@@ -42,6 +42,7 @@ POST = Post(
     thread="",
     reach="{}",
     fingerprint="f1",
+    twin="",
 )
 
 

@@ -473,6 +473,20 @@ def test_a_flood_becomes_one_digest_and_the_newest_twenty(store: SqliteStore, ht
     assert states(store) == {"sent": 151}
 
 
+def test_a_flood_larger_than_memory_should_hold_is_one_digest_too(
+    store: SqliteStore, http: HttpClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("listener.alerts.sender.ROW_LIMIT", 50)
+    plant(store, 300, "hook")
+    with ChatServer() as chat:
+        report = run(store, {"hook": hook(chat)}, http, clock)
+    assert report.sent == FLOOD + 1
+    digest = chat.accepted[0].json["data"]
+    assert digest["total"] == 280
+    assert digest["counts"][0]["mentions"] == 280
+    assert digest["surest"][0]["title"] == "post 279"
+
+
 def test_twenty_are_no_flood(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
     plant(store, FLOOD, "hook")
     with ChatServer() as chat:

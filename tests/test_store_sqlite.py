@@ -136,13 +136,13 @@ def test_a_writer_waits_for_a_foreign_lock_instead_of_failing(store: SqliteStore
 
 def test_a_full_disk_keeps_nothing_of_the_page_and_says_so(store: SqliteStore) -> None:
     store.sync_watches([watch("a")])
-    with store._read() as connection:
+    with store._read_warm() as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(StoreFull, match="free some space"):
         store.add_page([arrival(str(n), text="Acme " * 500) for n in range(50)], AT)
     assert store.counts()["posts"] == 0
-    with store._read() as connection:
+    with store._read_warm() as connection:
         connection.execute("PRAGMA max_page_count = 1000000")
     assert store.add_page([arrival("1")], AT).new == 1
 

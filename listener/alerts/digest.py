@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from heapq import nlargest
+from operator import attrgetter
 
 from connectors.post import short_id
 from listener.alerts.notice import Count, Digest, Line, Notice, cut
@@ -16,26 +18,28 @@ _TITLE_CHARS = 150
 
 
 def collapse(channel: str, outgoing: Sequence[Outgoing]) -> Raised:
-    """One alert that stands for all of `outgoing` (alerts of mentions), with its delivery to `channel`.
+    """One alert that stands for all of `outgoing` (mentions, and digests of mentions), with its delivery to `channel`.
 
     Its id follows from theirs and its time is that of the newest, so that building it twice builds the same.
     """
     members = tuple(one.delivery.id for one in outgoing)
     raised_at = max(one.alert.raised_at for one in outgoing)
-    notices = [_notice(one.alert) for one in outgoing]
-    counted = Counter((notice.brand, notice.label) for notice in notices).most_common(_MOST_COUNTS)
-    surest = sorted(notices, key=lambda notice: -notice.confidence)[:_SUREST]
+    parts = [_part(_notice(one.alert)) for one in outgoing]
+    counted: Counter[tuple[str, str]] = Counter()
+    for part in parts:
+        counted.update({(count.brand, count.label): count.mentions for count in part.counts})
+    total = sum(part.total for part in parts)
     digest = Digest(
-        total=len(members),
-        counts=tuple(Count(brand, label, count) for (brand, label), count in counted),
-        surest=tuple(_line(notice) for notice in surest),
+        total=total,
+        counts=tuple(Count(brand, label, count) for (brand, label), count in counted.most_common(_MOST_COUNTS)),
+        surest=tuple(nlargest(_SUREST, (line for part in parts for line in part.surest), key=attrgetter("confidence"))),
         members=members,
     )
     notice = Notice(
         type="mention.digest",
         found_at=raised_at,
         rule="flood guard",
-        title=f"{len(members)} mentions in one message",
+        title=f"{total} mentions in one message",
         digest=digest,
     )
     alert = Alert(short_id("digest", channel, *members), "flood guard", "", None, raised_at, notice.to_json())
@@ -60,6 +64,9 @@ def _notice(alert: Alert) -> Notice:
         return Notice(type="unreadable", found_at=alert.raised_at, brand=alert.brand, label="unreadable")
 
 
-def _line(notice: Notice) -> Line:
+def _part(notice: Notice) -> Digest:
+    if notice.digest:
+        return notice.digest
     title = cut(notice.title or notice.text, _TITLE_CHARS)
-    return Line(notice.brand, notice.label, notice.confidence, title, notice.url)
+    line = Line(notice.brand, notice.label, notice.confidence, title, notice.url)
+    return Digest(1, (Count(notice.brand, notice.label, 1),), (line,), ())

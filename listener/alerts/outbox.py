@@ -45,7 +45,7 @@ def drain(
     rng: random.Random,
     *,
     patience: float = 30.0,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], object] = time.sleep,
 ) -> DrainReport:
     """Send all that is due. `pause` waits so many seconds.
 
@@ -84,7 +84,7 @@ def replay(store: AlertStore, now: datetime, *, channel: str = "", delivery_ids:
 def _take_turns(
     senders: Sequence[Generator[datetime, None, None]],
     now: Callable[[], datetime],
-    pause: Callable[[float], None],
+    pause: Callable[[float], object],
 ) -> None:
     """Go on with whoever may send first; each yields the time from which it may."""
     with ExitStack() as claims:

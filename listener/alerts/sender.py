@@ -140,6 +140,8 @@ class Sender:
             flood = [one for one in due if one.alert.mention_id is not None][:-FLOOD]
             if not flood:
                 return deque(due)
+            # A flood of more than ROW_LIMIT comes in several parts, and is one message all the same.
+            flood = [one for one in due if members_of(one) and not one.delivery.attempts] + flood
             self._store.add_alerts([collapse(self._name, flood)])
             self._mark_told(flood)
 

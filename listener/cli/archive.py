@@ -70,7 +70,7 @@ def _store(
                 bad += 1
                 _complain(row, bad)
         now = app.now()
-        count = app.store.add_page(intake.arrivals(posts, origin, app.store.fingerprints, now), stamp(now))
+        count = app.store.add_page(intake.arrivals(posts, origin, app.store, now), stamp(now))
         stored = PageCount(*(a + b for a, b in zip(stored, count, strict=True)))
         read += len(posts)
         progress.step(steps=(at := stream.buffer.tell()) - done)  # type: ignore[attr-defined]

@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
+from click.exceptions import NoSuchCommand
 
 from listener.config import ConfigError, load
 from storage.errors import StoreBusy, StoreError, StoreFull
@@ -39,7 +41,7 @@ class _Lazy(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            return None
+            raise NoSuchCommand(cmd_name, possibilities=get_close_matches(cmd_name, _COMMANDS), ctx=ctx)
         module = import_module(f"listener.cli.{_COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
@@ -88,10 +90,6 @@ def _run() -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped.", err=True)
         return 130
-    except BrokenPipeError:
-        # Whoever read the output has gone; a second complaint at exit would only confuse.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except ConfigError as error:
         click.echo(f"listener: {error}", err=True)
         return USAGE

@@ -16,7 +16,9 @@ from storage.records import Run, Watch, moment, stamp
 
 @click.command("pull")
 @click.option("--all", "everything", is_flag=True, help="Also what is not due yet.")
-@click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Only this source, due or not; may be repeated."
+)
 @click.option("--json", "as_json", is_flag=True, help="The runs as JSON.")
 @click.pass_context
 def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...], as_json: bool) -> int:
@@ -25,9 +27,10 @@ def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...],
         if unknown := [name for name in sources if name not in app.config.sources]:
             raise click.UsageError(f"there is no source '{unknown[0]}'; there are: {', '.join(app.config.sources)}.")
         watches = app.sync_watches()
-        chosen = [w for w in watches if not w.closed and (not sources or w.source in sources)]
-        due = chosen if everything else [w for w in chosen if w.next_due <= stamp(app.now())]
-        ended = pull_watches(app, due, due_only=not everything)
+        # A source that said it is gone is asked again when somebody names it.
+        chosen = [w for w in watches if (w.source in sources if sources else not w.closed)]
+        due = chosen if everything or sources else [w for w in chosen if w.next_due <= stamp(app.now())]
+        ended = pull_watches(app, due, due_only=not (everything or sources))
         app.index()
         delivered = app.deliver()
         later = min((watch.next_due for watch in app.store.watches() if not watch.closed), default="")

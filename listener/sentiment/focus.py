@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)]*\s+|\n+")
+_SENTENCE_END = re.compile(r"([.!?…])[\"”’)]*\s+|\n+")
 _CLAUSE_END = re.compile(r"[;,—–]|\b(?:but|than|while|whereas|unlike)\b", re.IGNORECASE)
 _LONG = 60  # words; a shorter text is taken to be about the brand it matched
 
@@ -23,7 +23,13 @@ def bounded(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """The text cut after . ! ? … (and closing quotes) and at line ends."""
-    return _SENTENCE_END.split(text)
+    # A split at a look-behind would say the same in three times the time.
+    cut, start = [], 0
+    for end in _SENTENCE_END.finditer(text):
+        cut.append(text[start : end.end(1) if end[1] else end.start()])
+        start = end.end()
+    cut.append(text[start:])
+    return cut
 
 
 def is_question(sentence: str) -> bool:
@@ -38,7 +44,9 @@ class Focus:
         # The longest first, so that the rival "Acme Europe" is not taken for the brand "Acme".
         names = {self._brand, *(rival.casefold() for rival in rivals)} - {""} if brand else set()
         self._names = sorted(names, key=lambda name: (-len(name), name))
-        self._named_in = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self._names))})(?!\w)").findall
+        # The look-behind comes after the name so that the expression begins with a literal, which is searched fast.
+        bounded_names = "|".join(rf"{name}(?<!\w{name})" for name in map(re.escape, self._names))
+        self._named_in = re.compile(rf"(?:{bounded_names})(?!\w)").findall
 
     def narrow(self, text: str) -> str:
         """What to read of the text; all of it when the brand's name does not occur.

@@ -1,7 +1,7 @@
 """Pulling: ours against the `reader` library, the same feeds from the same loopback server in one run.
 
-Ours matches 1,000 terms, scores, and fills the full-text index on the way; reader parses and stores. CPU seconds are those of
-the pulling process alone (user + system), each contender in a process of its own; memory is that process's peak.
+Ours matches 1,000 terms, scores, and fills the full-text index on the way; reader parses and stores. CPU seconds are
+those of the pulling process alone (user + system), each contender in a process of its own; memory is its peak.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.bench.feeds import ENTRIES, TERMS, served
@@ -22,15 +23,16 @@ from tests.bench.feeds import ENTRIES, TERMS, served
 _TERMS_PER_BRAND = 10
 
 
-def run(feeds: str = "200", more: str = "2000") -> str:
-    """The table; `feeds` for the comparison, `more` for the growth."""
+def run(feeds: str = "200", more: str = "2000", rounds: str = "3") -> str:
+    """The table; `feeds` for the comparison, `more` for the growth. The contenders take turns, the median counts."""
     count = int(feeds)
+    taken: dict[tuple[str, str], list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as folder, served(count) as server:
-        figures = {
-            (who, mode): _measured(who, f"{server}/{mode}", count, Path(folder) / f"{who}-{mode}")
-            for mode in ("plain", "etag")
-            for who in ("ours", "reader")
-        }
+        for turn in range(int(rounds)):
+            for who, mode in (("ours", "plain"), ("reader", "plain"), ("ours", "etag"), ("reader", "etag")):
+                place = Path(folder) / f"{who}-{mode}-{turn}"
+                taken.setdefault((who, mode), []).append(_measured(who, f"{server}/{mode}", count, place))
+    figures = {key: {name: median(one[name] for one in turns) for name in turns[0]} for key, turns in taken.items()}
     with tempfile.TemporaryDirectory() as folder, served(int(more)) as server:
         grown = _measured("ours", f"{server}/plain", int(more), Path(folder) / "grown")
     return _table(figures, count, grown, int(more))

@@ -150,7 +150,7 @@ class ChannelContract:
                 self.make(chat.url).deliver(NOTICE, key=KEY, now=NOW, http=guarded)
             assert chat.heard == []
         assert caught.value.permanent == "channel"
-        assert "[alerts_http] allow_private" in str(caught.value)
+        assert "[alerting] allow_private" in str(caught.value)
 
     @pytest.mark.parametrize(
         "text", ["", "x" * 100_000, "&" * 5_000, "\x00\n\t\u202e\u2028", "😀" * 5_000, '"\\' * 5_000]

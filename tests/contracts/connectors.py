@@ -70,7 +70,11 @@ class Keeper:
 
     def pull(self, now: datetime = NOW, stop_after: int | None = None) -> list[Page]:
         question = Question(
-            now=now, term=self.world.term, cursor=self.cursor, validators=self.validators, since=NOW - timedelta(days=30)
+            now=now,
+            term=self.world.term,
+            cursor=self.cursor,
+            validators=self.validators,
+            since=NOW - timedelta(days=30),
         )
         pages = []
         for page in self.world.connector.pull(question, self.world.http):

@@ -104,7 +104,7 @@ def delivery_error(error: FetchError, verdicts: Mapping[int, Permanent]) -> Deli
     """What a failed request means for the message and its channel."""
     message = str(error)
     if isinstance(error, BlockedAddress):
-        hint = "If this place is in your own network, add its address to [alerts_http] allow_private."
+        hint = "If this place is in your own network, add its address to [alerting] allow_private."
         return DeliveryError(f"{message} {hint}", "channel")
     if isinstance(error, RateLimited):
         # Status 0: the request was not even made, because the host had asked for silence before.

@@ -43,7 +43,7 @@ class SlackOptions(ChannelOptions):
 
 class Slack:
     kind: ClassVar[str] = "slack"
-    options: ClassVar[type[SlackOptions]] = SlackOptions
+    options: ClassVar[type[ChannelOptions]] = SlackOptions
 
     def __init__(self, name: str, options: SlackOptions) -> None:
         self.name = name

@@ -53,7 +53,7 @@ class Webhook:
     """Posts `{"type", "timestamp", "data"}`; the header `webhook-id` is the same over all attempts."""
 
     kind: ClassVar[str] = "webhook"
-    options: ClassVar[type[WebhookOptions]] = WebhookOptions
+    options: ClassVar[type[ChannelOptions]] = WebhookOptions
 
     def __init__(self, name: str, options: WebhookOptions) -> None:
         self.name = name
