@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from connectors import feed_json, feed_safe, feed_xml
 from connectors.contract import Answer, Http, Options, WebAddress
 from connectors.errors import BadAnswer, FetchError
-from connectors.feed_entry import Channel, Origin, to_post
+from connectors.feed_entry import Channel, Origin, hash_of, to_post
 from connectors.feed_pace import poll_after
 from connectors.feed_reader import MAX_ENTRIES
 from connectors.post import Genre, Page, Post, Question, Validators
@@ -42,7 +42,8 @@ class FeedOptions(Options):
 
 
 class Feed:
-    """Reads one feed. It has no cursor: every pull reads what the feed holds, and known posts keep their ids.
+    """Reads one feed. The cursor holds the hashes of the entries of the last body: what stood there word for word is
+    not looked at again. It is an economy and no more: without it every pull gives all posts, under the same ids.
 
     The id of a post is its guid / id / rdf:about, else its link, else a hash of title and body; what is unique only
     within the feed is prefixed with the feed's host. Entries are yielded in reverse document order (feeds begin with
@@ -68,6 +69,9 @@ class Feed:
             yield Page(unchanged=True, validators=answer.validators, moved_to=answer.moved_to)
             return
         channel = self._parse(answer)
+        hashes = [hash_of(entry) for entry in channel.entries]
+        seen = frozenset(question.cursor.split())
+        channel.entries = [e for e, its in zip(channel.entries, hashes, strict=True) if its not in seen]
         posts = self._posts(channel, answer.url, question.now)
         validators: Validators | None = answer.validators
         if channel.malformed:
@@ -82,6 +86,7 @@ class Feed:
             yield Page(posts[at : at + PAGE])
         yield Page(
             posts[(len(posts) - 1) // PAGE * PAGE :],
+            cursor=" ".join(hashes),
             validators=validators,
             gap=channel.gap,
             poll_after=poll_after(channel, question.now),

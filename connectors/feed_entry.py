@@ -69,6 +69,12 @@ class Origin:
     """Those met so far: most feeds have one."""
 
 
+def hash_of(entry: Entry) -> str:
+    """16 hexadecimal digits that change with any text of the entry."""
+    read = "\x1f".join([*entry, *entry.values()]).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(read, digest_size=8).hexdigest()
+
+
 def to_post(entry: Entry, origin: Origin) -> Post:
     get = entry.get
     given = get("id") or get("about") or get("dc_identifier", "")

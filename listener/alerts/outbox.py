@@ -47,7 +47,7 @@ def drain(
     patience: float = 30.0,
     pause: Callable[[float], object] = time.sleep,
 ) -> DrainReport:
-    """Send all that is due. `pause` waits so many seconds.
+    """Send all that is due. `pause` waits so many seconds; what it returns is true when the drain is to end there.
 
     A channel that throttles, or whose next try is near, is waited for: up to `patience` seconds without a success; the
     others go on meanwhile. Channels take turns in this thread, so a receiver that times out keeps the others waiting
@@ -93,8 +93,8 @@ def _take_turns(
         queue = [(now(), order) for order in range(len(senders))]
         while queue:
             ready, order = heapq.heappop(queue)
-            if (wait := (ready - now()).total_seconds()) > 0:
-                pause(wait)
+            if (wait := (ready - now()).total_seconds()) > 0 and pause(wait):
+                return  # the program is being stopped: what waits is for the next drain
             if (again := next(senders[order], None)) is not None:
                 heapq.heappush(queue, (again, order))
 

@@ -160,10 +160,12 @@ class Sender:
             self._store.record_attempt(outgoing.delivery.id, "sent", stamp(finished), "", stamp(finished))
             self._work.tally.sent += 1
             return True
-        self._work.tally.errors.append(f"{self._name}: {error}")
         if error.throttled and error.retry_after is not None:
             self._close_until(error.retry_after)
+            if not self._may_wait(self._open):
+                self._work.tally.errors.append(f"{self._name}: {error}")
             return False
+        self._work.tally.errors.append(f"{self._name}: {error}")
         self._settle(outgoing, error)
         return True
 

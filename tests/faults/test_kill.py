@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.program import HATED, LOVED, Program, Running, alert_of_detractors, feed, hackernews
 from tests.standins.chat import ChatServer, Say
 from tests.standins.feeds import FeedServer, Item
@@ -26,6 +28,9 @@ from tests.standins.loopback import Asked, Told
 
 KILLS = int(os.environ.get("LISTENER_KILLS", "12"))
 ENTRIES, HITS, FRESH_COMPLAINTS = 800, 1_200, 15
+_REQUESTS_TO_SOURCES, _REQUESTS = 9, 9 + FRESH_COMPLAINTS
+"""Of a pull that nobody disturbs."""
+
 _AT_STARTUP = 0.15
 """Share of the kills that come before the first request: while modules load and the schema is made."""
 
@@ -98,7 +103,12 @@ def world() -> Iterator[World]:
         for number in range(ENTRIES)
     ]
     created = {str(n): int((now - timedelta(hours=30, minutes=3 * (n // 2))).timestamp()) for n in range(1, HITS + 1)}
-    chat = ChatServer(lambda path, body: answers.one_more() or Say(delay=0.005))
+
+    def take(path: str, body: bytes) -> Say:
+        answers.one_more()
+        return Say(delay=0.005) if body.endswith(b"}}") else Say(400)  # cut off by the kill
+
+    chat = ChatServer(take)
     with CountedFeed(items, answers) as feeds, CountedNews(answers) as news, chat:
         news.publish(*(hit(int(n), f"{LOVED} {n}", created=second) for n, second in created.items()))
         yield World(feeds, news, chat, answers, created)
@@ -113,7 +123,7 @@ def listening_to(world: World, folder: Path) -> Program:
     )
 
 
-def kill(running: Running, world: World, chance: random.Random, requests: int) -> bool:
+def kill(running: Running, world: World, chance: random.Random) -> bool:
     """At a random instant; False if the process was done before it."""
     try:
         if chance.random() < _AT_STARTUP:
@@ -175,33 +185,40 @@ def test_a_pull_that_is_killed_again_and_again_ends_with_every_post_once(tmp_pat
     kills = rounds = repeats = 0
     began = time.monotonic()
     with world() as around:
-        requests = 12 + FRESH_COMPLAINTS  # of a round that nobody disturbs, about
         while kills < KILLS:
             rounds += 1
-            program, heard_before = listening_to(around, tmp_path / str(rounds)), len(around.chat.accepted)
-            while kills < KILLS:
-                around.answers.aim(chance.randint(1, requests))
+            program, heard_before, done = listening_to(around, tmp_path / str(rounds)), len(around.chat.accepted), False
+            while kills < KILLS and not done:
+                around.answers.aim(chance.randint(1, chance.choice((_REQUESTS_TO_SOURCES, _REQUESTS))))
                 with program.start("pull") as running:
-                    killed = kill(running, around, chance, requests)
-                if not killed:
-                    assert running.wait().code == 0, running.wait().said
-                    break
+                    done = not kill(running, around, chance)
+                    if done:
+                        ended = running.wait()
+                        assert ended.code == 0, ended.said
+                        break
                 kills += 1
                 if program.database.exists():
                     check_after_kill(program, around)
-            program.run("pull", code=0)
+            if not done:
+                program.run("pull", code=0)
             check_the_end(program, around, heard_before)
             repeats += len(around.chat.accepted) - heard_before - FRESH_COMPLAINTS
     print(f"{kills} kills in {rounds} rounds, {repeats} messages repeated, {time.monotonic() - began:.0f} s")
 
 
-def test_what_the_checks_rest_on_is_true(tmp_path: Path) -> None:
-    """An undisturbed pull passes them, and they see a bookmark that is ahead."""
+def test_the_checks_see_a_bookmark_that_is_ahead(tmp_path: Path) -> None:
     with world() as around:
         program = listening_to(around, tmp_path)
         program.run("pull", code=0)
         check_the_end(program, around, 0)
-        with sqlite3.connect(program.database) as connection:
-            for table in ("scores", "mentions", "posts"):
-                of = {"scores": "mention_id LIKE '%'", "mentions": "id LIKE '%'", "posts": "kind = 'hackernews'"}[table]
-                connection.execute(f"DELETE FROM {table} WHERE {of} AND 0")
+        for kind, complaint in (("hackernews", "the cursor is ahead"), ("feed", "the whole feed was read")):
+            with sqlite3.connect(program.database) as connection:
+                lost = f"(SELECT MAX(id) FROM posts WHERE kind = '{kind}' AND text LIKE '%wonderful%')"
+                connection.execute(
+                    f"DELETE FROM scores WHERE mention_id = (SELECT id FROM mentions WHERE post_id = {lost})"
+                )
+                connection.execute(f"DELETE FROM mentions WHERE post_id = {lost}")
+                connection.execute(f"DELETE FROM posts WHERE id = {lost}")
+            connection.close()
+            with pytest.raises(AssertionError, match=complaint):
+                check_after_kill(program, around)
