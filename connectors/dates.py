@@ -35,6 +35,8 @@ _ISO = re.compile(
     r"(?:[Tt\s]\s*(\d\d?)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?\s*([+-]\d\d:?\d{0,2}|[A-Za-z]*))?"
 )
 _LONGEST = 100
+_BEYOND = datetime.max.replace(microsecond=0, tzinfo=UTC)
+"""Stands for a date that is one, but in no year a datetime can hold once it is in UTC."""
 
 
 def parse(text: str) -> datetime | None:
@@ -53,7 +55,9 @@ def parse(text: str) -> datetime | None:
             return usual
         found = _RFC822.fullmatch(text)
         return _rfc822(found) if found else _unusual(text)
-    except (ValueError, OverflowError):
+    except OverflowError:
+        return _BEYOND
+    except ValueError:
         return None
 
 

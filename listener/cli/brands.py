@@ -24,7 +24,7 @@ def brands_command() -> None:
 @click.pass_context
 def list_command(ctx: click.Context, as_json: bool) -> int:
     """List the brands, what is asked of search sources for them, and advice on their queries."""
-    with opened(ctx) as app:
+    with opened(ctx, advise=True) as app:
         rows = [
             {"brand": n, "query": str(q), "search_terms": list(search_terms(q)), "advice": lint(n, q)}
             for n, q in app.config.queries.items()

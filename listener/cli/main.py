@@ -61,12 +61,13 @@ def cli(ctx: click.Context, config: str | None, verbose: int) -> None:
 
 
 @contextmanager
-def opened(ctx: click.Context) -> Iterator[Any]:
-    """The App of the configuration that the command line names; closed at the end."""
+def opened(ctx: click.Context, *, advise: bool = False) -> Iterator[Any]:
+    """The App of the configuration that the command line names; closed at the end. `advise` says on stderr what is no
+    mistake but might be better: for commands a person looks at, not for cron."""
     from listener.app import App, config_path
 
     config = load(config_path(ctx.find_root().obj, os.environ), os.environ)
-    for warning in config.warnings:
+    for warning in config.warnings if advise else ():
         click.echo(f"warning: {warning}", err=True)
     app = App(config)
     try:

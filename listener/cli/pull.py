@@ -35,12 +35,12 @@ def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...],
         delivered = app.deliver()
         later = min((watch.next_due for watch in app.store.watches() if not watch.closed), default="")
     click.echo(_as_json(ended, delivered) if as_json else _as_text(ended, delivered, later, app))
-    return _exit_code([run for _, run in ended if run], delivered, len(due))
+    return _exit_code([run for _, run in ended if run], delivered, lost=len(due) - len(ended))
 
 
 def pull_watches(app: Any, watches: list[Watch], *, due_only: bool) -> list[tuple[Watch, Run | None]]:
-    """Pull them side by side, one at a time per host; in the order given. A missing run: somebody else was at it, or
-    the database failed."""
+    """Pull them side by side, one at a time per host; in the order given. No run: somebody else was at it. A watch is
+    missing when the database failed under it, which the log has said."""
     ended: dict[str, Run | None] = {}
     with Progress("pulling", len(watches)) as progress:
 
@@ -56,13 +56,13 @@ def pull_watches(app: Any, watches: list[Watch], *, due_only: bool) -> list[tupl
     return [(watch, ended[watch.id]) for watch in watches if watch.id in ended]
 
 
-def _exit_code(runs: list[Run], delivered: DrainReport, asked: int) -> int:
+def _exit_code(runs: list[Run], delivered: DrainReport, lost: int) -> int:
+    """`lost` counts runs that the database could not keep. What was left to another process is no failure."""
     outcomes = Counter(run.outcome for run in runs)
-    if runs and outcomes["failed"] == len(runs):
+    failed = outcomes["failed"] + lost
+    if failed and failed == len(runs) + lost:
         return NOTHING_WORKED
-    if asked and not runs:
-        return 0  # all of it was left to another process
-    return PARTLY if outcomes["failed"] or outcomes["partial"] or delivered.errors else 0
+    return PARTLY if failed or outcomes["partial"] or delivered.errors else 0
 
 
 def _as_text(ended: list[tuple[Watch, Run | None]], delivered: DrainReport, later: str, app: Any) -> str:

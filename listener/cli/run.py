@@ -27,7 +27,7 @@ def run_command(ctx: click.Context) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with opened(ctx) as app:
+    with opened(ctx, advise=True) as app:
         app.pause = stopping.wait
         watches = app.sync_watches()
         engine = app.engine()

@@ -32,7 +32,7 @@ def init_command(ctx: click.Context) -> int:
 @click.pass_context
 def check_command(ctx: click.Context) -> int:
     """Read the configuration and open the database; say all that is wrong. Asks no source."""
-    with opened(ctx) as app:
+    with opened(ctx, advise=True) as app:
         watches = app.sync_watches()
         counts = app.store.counts()
         click.echo(f"configuration  {app.config.path}: sound")
