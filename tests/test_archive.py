@@ -180,7 +180,9 @@ def test_bad_quoting_is_named_by_its_own_line() -> None:
     assert [_problem(rows[n]).partition(":")[0] for n in (1, 3)] == ["3", "6"]
 
 
-@pytest.mark.parametrize("text", ["", "\n", "id,title\n1,2\n", '"text\n', '"text"x\na\n', "{}\n", f"text,{'x' * 1_100_000}\n"])
+@pytest.mark.parametrize(
+    "text", ["", "\n", "id,title\n1,2\n", '"text\n', '"text"x\na\n', "{}\n", f"text,{'x' * 1_100_000}\n"]
+)
 def test_a_file_without_a_text_column_is_no_archive(text: str) -> None:
     with pytest.raises(NoArchive, match="its first line must name the columns .*; there is no 'text' in it"):
         _csv(text)
@@ -196,7 +198,14 @@ def test_a_huge_cell_ends_the_reading_and_is_never_taken_for_rows(cell: str) -> 
 
 _CELL = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=30)
 _ROW = st.fixed_dictionaries(
-    {"id": _CELL, "url": _CELL, "text": _CELL.map(lambda text: f"acme {text}"), "title": _CELL, "author": _CELL, "lang": _CELL}
+    {
+        "id": _CELL,
+        "url": _CELL,
+        "text": _CELL.map(lambda text: f"acme {text}"),
+        "title": _CELL,
+        "author": _CELL,
+        "lang": _CELL,
+    }
 )
 
 
@@ -271,7 +280,7 @@ def test_only_the_first_bad_rows_are_shown_and_all_are_counted(command: Command)
     [
         b"\xef\xbb\xbftext,author\r\nacme,Ann\r\n",
         b"text,author\nacme \xff\xfe,Ann\n",
-        b"text,author\n\"acme\x00\nis bad\",Ann\n",
+        b'text,author\n"acme\x00\nis bad",Ann\n',
     ],
     ids=["byte order mark", "not UTF-8", "NUL"],
 )

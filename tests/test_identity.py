@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 
 from connectors.feed import Feed, FeedOptions
-from listener.config import Source, SourceSettings
+from listener.config import Source
 from listener.intake import Intake
 from listener.match import Matcher, parse
 from listener.pull import Puller
 from listener.sentiment.scorer import DefaultScorer
+from listener.settings import SourceSettings
 from storage.records import Run
 from storage.sqlite import SqliteStore
 from tests.conftest import NOW

@@ -92,7 +92,16 @@ def test_what_no_database_and_no_terminal_should_hold_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "//host/x", "blog.example", "", " java\nscript:x"]
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "//host/x",
+        "blog.example",
+        "",
+        " java\nscript:x",
+    ],
 )
 def test_only_web_addresses_are_kept(url: str) -> None:
     stored = _only(_post(url=url, author=Author("ann", url=url)))
@@ -116,7 +125,9 @@ def test_every_cell_has_a_longest_length() -> None:
     assert lengths == (100_000, 1_000, 200, 2_000)
 
 
-@pytest.mark.parametrize(("rating", "scale"), [(-1, 5), (6, 5), (float("nan"), 5), (1, float("inf")), (float("inf"), 5)])
+@pytest.mark.parametrize(
+    ("rating", "scale"), [(-1, 5), (6, 5), (float("nan"), 5), (1, float("inf")), (float("inf"), 5)]
+)
 def test_a_rating_off_its_scale_is_none(rating: float, scale: float) -> None:
     stored = _only(_post(rating=rating, rating_scale=scale)).post
     assert (stored.rating, stored.rating_scale) == (None, None)

@@ -42,7 +42,9 @@ def test_ten_promoters_and_three_detractors_of_twenty() -> None:
     ("promoters", "detractors", "n", "low", "high"),
     [(0, 0, 1, -60.01, 60.01), (1, 0, 1, -48.5, 100.0), (50, 50, 100, -19.17, 19.17), (300, 100, 1000, 16.22, 23.66)],
 )
-def test_known_answers_from_the_spread_of_the_padded_votes(promoters: int, detractors: int, n: int, low: float, high: float) -> None:
+def test_known_answers_from_the_spread_of_the_padded_votes(
+    promoters: int, detractors: int, n: int, low: float, high: float
+) -> None:
     estimate = adjusted_wald(promoters, detractors, n)
     assert (round(estimate.low, 2), round(estimate.high, 2)) == (low, high)
 
@@ -74,7 +76,7 @@ def test_swapping_praise_and_blame_mirrors_the_interval(votes: list[float]) -> N
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(2, 6))
 def test_more_votes_of_the_same_mix_are_surer(promoters: int, detractors: int, passives: int, times: int) -> None:
     n = promoters + detractors + passives
-    if 0 < n and promoters < n and detractors < n:
+    if n > 0 and promoters < n and detractors < n:
         few, many = (
             adjusted_wald(promoters, detractors, n),
             adjusted_wald(promoters * times, detractors * times, n * times),

@@ -13,11 +13,12 @@ from connectors.contract import Http, Options
 from connectors.errors import AuthError, BadAnswer, FetchError, Gone, RateLimited
 from connectors.post import Page, Post, Question, Validators
 from listener.alerts.rules import Rule
-from listener.config import Source, SourceSettings
+from listener.config import Source
 from listener.intake import Intake
 from listener.match import Matcher, parse
 from listener.pull import Puller
 from listener.sentiment.scorer import DefaultScorer
+from listener.settings import SourceSettings
 from storage.errors import StoreError, StoreFull
 from storage.records import Bookmark, Run, Watch, moment, stamp
 from storage.sqlite import SqliteStore
@@ -197,7 +198,9 @@ def test_a_good_run_is_due_again_after_the_interval(bench: Bench) -> None:
     assert bench.wait == _INTERVAL
 
 
-@pytest.mark.parametrize(("wish", "wait"), [(timedelta(hours=1), timedelta(hours=1)), (timedelta(seconds=5), _INTERVAL)])
+@pytest.mark.parametrize(
+    ("wish", "wait"), [(timedelta(hours=1), timedelta(hours=1)), (timedelta(seconds=5), _INTERVAL)]
+)
 def test_the_source_may_ask_for_longer_pauses_and_not_for_shorter_ones(
     bench: Bench, wish: timedelta, wait: timedelta
 ) -> None:

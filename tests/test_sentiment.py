@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.ratings import scale_of
 from listener.sentiment.contract import LABELS, Scorer, Text, Verdict
 from listener.sentiment.focus import Focus, bounded, is_question, sentences
 from listener.sentiment.language import identify, primary
 from listener.sentiment.lexicon import overlaid, overlay, parse_overlay
-from listener.sentiment.rating import from_rating, scale_of, worth
+from listener.sentiment.rating import from_rating, worth
 from listener.sentiment.scorer import DefaultScorer, Thresholds
 from listener.sentiment.vader import stock
 

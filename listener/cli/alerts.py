@@ -11,7 +11,7 @@ from listener.alerts.notice import Notice
 from listener.alerts.notice import test_notice as notice_of_a_test
 from listener.alerts.outbox import replay
 from listener.alerts.rules import delivery
-from listener.cli.main import NOTHING_WORKED, opened
+from listener.cli.main import NOTHING_WORKED, opened, unknown
 from storage.records import Alert, Outgoing, stamp
 
 
@@ -50,7 +50,7 @@ def test_command(ctx: click.Context, channel: str) -> int:
     """Send a test message to CHANNEL through the outbox."""
     with opened(ctx) as app:
         if channel not in app.config.channels:
-            raise click.UsageError(f"there is no channel '{channel}'; there are: {', '.join(app.config.channels)}.")
+            raise unknown("channel", channel, app.config.channels)
         now = app.now()
         notice = notice_of_a_test(channel, now)
         alert = Alert(short_id("test", channel, stamp(now)), "test", "", None, stamp(now), notice.to_json())

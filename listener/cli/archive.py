@@ -12,7 +12,7 @@ import click
 
 from connectors.archive import FIELDS, BadRow, NoArchive, read_csv, read_jsonl
 from connectors.post import Post
-from listener.cli.main import NOTHING_WORKED, PARTLY, opened
+from listener.cli.main import NOTHING_WORKED, PARTLY, opened, unknown
 from listener.cli.progress import Progress
 from listener.intake import Intake, Origin
 from storage.records import PageCount, stamp
@@ -31,7 +31,7 @@ def import_command(ctx: click.Context, file: Path, source: str, about: str | Non
     """Import an archive of posts (JSON lines or CSV). History raises no alerts; importing twice changes nothing."""
     with opened(ctx) as app:
         if about and about not in app.config.queries:
-            raise click.UsageError(f"there is no brand '{about}'; there are: {', '.join(app.config.queries)}.")
+            raise unknown("brand", about, app.config.queries)
         origin = Origin(source, about or "", backfill=True)
         with _open(file) as stream, Progress(f"importing {file.name}", file.stat().st_size) as progress:
             rows = _rows(stream, form or ("csv" if file.suffix.lower() == ".csv" else "jsonl"), source)

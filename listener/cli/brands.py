@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from listener.cli.main import opened
+from listener.cli.main import opened, unknown
 from listener.match import Matcher, Query, QueryError, Subject, lint, parse, search_terms
 
 _PAGE = 1000
@@ -83,9 +83,7 @@ def try_command(ctx: click.Context, name: str, query: str | None, show: int) -> 
 
 def _query(app: Any, name: str, query: str | None) -> Query:
     if query is None and name not in app.config.queries:
-        raise click.UsageError(
-            f"there is no brand '{name}'; there are: {', '.join(app.config.queries)}; or use --query."
-        )
+        raise unknown("brand", name, app.config.queries)
     try:
         found: Query = app.config.queries[name] if query is None else parse(query)
     except QueryError as error:

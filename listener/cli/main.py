@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
@@ -58,6 +58,11 @@ def cli(ctx: click.Context, config: str | None, verbose: int) -> None:
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("apscheduler").setLevel(max(level, logging.INFO if verbose > 1 else logging.ERROR))
+
+
+def unknown(what: str, name: str, known: Collection[str]) -> click.UsageError:
+    """For a name on the command line that the configuration does not have."""
+    return click.UsageError(f"there is no {what} '{name}'; there are: {', '.join(known) or 'none'}.")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from listener.alerts.outbox import DrainReport
-from listener.cli.main import NOTHING_WORKED, PARTLY, opened
+from listener.cli.main import NOTHING_WORKED, PARTLY, opened, unknown
 from listener.cli.progress import Progress
 from storage.records import Run, Watch, moment, stamp
 
@@ -24,8 +24,9 @@ from storage.records import Run, Watch, moment, stamp
 def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...], as_json: bool) -> int:
     """Ask the sources that are due, store what is new, deliver alerts."""
     with opened(ctx) as app:
-        if unknown := [name for name in sources if name not in app.config.sources]:
-            raise click.UsageError(f"there is no source '{unknown[0]}'; there are: {', '.join(app.config.sources)}.")
+        for name in sources:
+            if name not in app.config.sources:
+                raise unknown("source", name, app.config.sources)
         watches = app.sync_watches()
         # A source that said it is gone is asked again when somebody names it.
         chosen = [w for w in watches if (w.source in sources if sources else not w.closed)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from listener.cli.main import opened
+from listener.cli.main import opened, unknown
 from listener.cli.window import Window, window_options
 from listener.nps.estimate import Gate
 from listener.report import json, markdown, text
@@ -43,8 +43,9 @@ def report_command(
 
 def gather(app: Any, since: datetime, until: datetime, brands: tuple[str, ...] = (), top: int = 5) -> list[Report]:
     settings = app.config.settings
-    if unknown := [name for name in brands if name not in app.config.queries]:
-        raise click.UsageError(f"there is no brand '{unknown[0]}'; there are: {', '.join(app.config.queries)}.")
+    for name in brands:
+        if name not in app.config.queries:
+            raise unknown("brand", name, app.config.queries)
     app.sync_watches()
     gate = Gate(**settings.report.model_dump())
     return [

@@ -9,8 +9,9 @@ from itertools import islice
 from math import inf
 from typing import Any, NamedTuple, NoReturn
 
+from connectors.ratings import scale_of
 from listener.sentiment.contract import Label, Scorer, Text, Verdict
-from listener.sentiment.rating import from_rating, scale_of
+from listener.sentiment.rating import from_rating
 
 _BATCH = 64  # lines a heavy scorer may score together, and the most that output lags behind input
 _NO_ID = object()

@@ -13,6 +13,7 @@ from functools import lru_cache
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
+from typing import ClassVar
 
 ENTRIES = 50
 NEW_SHARE = 10  # of 100 entries in a feed's next version
@@ -147,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     version = 0
-    bodies: dict[tuple[int, int], bytes] = {}
+    bodies: ClassVar[dict[tuple[int, int], bytes]] = {}
 
     def do_GET(self) -> None:
         _, mode, feed = self.path.split("/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ def rss(items: str) -> bytes:
     return _RSS % items.encode()
 
 
-BODIES: Mapping[str, bytes | Any] = {
+BODIES: Mapping[str, Callable[[], bytes]] = {
     "one item of 50 MB": lambda: rss(f"<item><description>{'x' * 50_000_000}</description></item>"),
     "one item of 9 MB": lambda: rss(f"<item><guid>nine</guid><description>{'x' * 9_000_000}</description></item>"),
     "dates at the ends of time": lambda: rss(

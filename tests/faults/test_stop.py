@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
-
 from tests.program import HATED, LOVED, Program, Running, alert_of_detractors, feed
 from tests.standins.chat import ChatServer
 from tests.standins.feeds import FeedServer, Item
@@ -89,7 +87,6 @@ def test_an_answer_that_comes_a_moment_after_the_signal_is_stored(tmp_path: Path
         assert program.value("SELECT COUNT(*) FROM posts") == 50
 
 
-@pytest.mark.xfail(strict=True, reason="outbox._take_turns goes on at once when its pause is cut short by a stop")
 def test_a_service_that_is_being_stopped_keeps_a_channels_pace(tmp_path: Path) -> None:
     with FeedServer(items(6, HATED)) as server, ChatServer() as chat:
         program = Program(

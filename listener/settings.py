@@ -1,0 +1,128 @@
+"""The tables of the configuration, as TOML writes them: every option, its type, its default and its range."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from connectors.addresses import AllowList
+from listener.quantities import Duration, Size
+from listener.sentiment.contract import Label
+from listener.sentiment.scorer import DefaultScorer
+
+
+def _networks(entries: tuple[str, ...]) -> tuple[str, ...]:
+    AllowList(entries)
+    return entries
+
+
+def _readable(languages: tuple[str, ...]) -> tuple[str, ...]:
+    DefaultScorer(languages)
+    return languages
+
+
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class StorageSettings(_Table):
+    url: str = "sqlite:///listener.db"
+
+
+class ScheduleSettings(_Table):
+    engine: Literal["threads"] = "threads"
+    threads: int = Field(default=8, ge=1, le=64)
+    interval: Duration = timedelta(minutes=15)
+    max_backoff: Duration = timedelta(hours=24)
+
+
+class HttpSettings(_Table):
+    contact: str = ""
+    deadline: Duration = timedelta(seconds=30)
+    max_body: Size = 10_000_000
+    gap: Duration | None = None
+    allow_private: Networks = ()
+
+
+class ScoringSettings(_Table):
+    languages: Annotated[tuple[str, ...], AfterValidator(_readable)] = ("en",)
+
+
+class ReportSettings(_Table):
+    min_authors: int = Field(default=30, ge=1)
+    max_half_width: float = Field(default=20.0, gt=0, le=100)
+    min_coverage: float = Field(default=0.8, ge=0, le=1)
+    max_unscored: float = Field(default=0.4, ge=0, le=1)
+
+
+class AlertingSettings(_Table):
+    max_alert_age: Duration = timedelta(hours=24)
+    allow_private: Networks = ()
+
+
+class BrandSettings(_Table):
+    name: str = Field(min_length=1, max_length=100)
+    query: str
+    rivals: tuple[str, ...] = ()
+
+
+class SourceSettings(BaseModel):
+    """What every source has; everything else in its table is an option of its connector."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    type: str
+    name: str = ""
+    about: str = ""
+    terms: tuple[str, ...] = ()
+    interval: Duration | None = None
+    backfill: Duration = timedelta(days=7)
+    keep: Literal["all", "mentions"] = "all"
+
+
+class ChannelSettings(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    name: str = Field(min_length=1)
+    type: str
+
+
+class AlertSettings(_Table):
+    name: str = Field(min_length=1)
+    channels: tuple[str, ...] = Field(min_length=1)
+    brands: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ("detractor",)
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+
+
+class Settings(_Table):
+    timezone: str = "UTC"
+    storage: StorageSettings = StorageSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    http: HttpSettings = HttpSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    report: ReportSettings = ReportSettings()
+    alerting: AlertingSettings = AlertingSettings()
+    brands: tuple[BrandSettings, ...] = ()
+    sources: tuple[SourceSettings, ...] = ()
+    channels: tuple[ChannelSettings, ...] = ()
+    alerts: tuple[AlertSettings, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"'{name}' is not a time zone: write one such as \"Europe/Berlin\"") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)

@@ -1,0 +1,165 @@
+"""The example configuration and the README name everything there is, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from listener import config, registry
+from tests.command import listener
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "config.example.toml"
+README = ROOT / "README.md"
+CONSTRAINTS = ROOT / "constraints.txt"
+
+MAIN = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt . && .venv/bin/listener demo"
+TESTS = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e '.[dev]' && .venv/bin/pytest"
+
+_COMMENTED = re.compile(r"^# ?(\[\[?[a-z_]+\]\]?|[a-z_]+ = .*)$", re.MULTILINE)
+_OPTION = re.compile(r"^(?:# ?)?([a-z_]+) = ")
+_TABLE = re.compile(r"^(?:# ?)?\[\[?([a-z_]+)\]\]?")
+_ENVIRONMENT = {"SLACK_WEBHOOK_URL": "https://hooks.example/T0/B0/x"}
+
+
+def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    """(table of the TOML, its model) for each part of the settings; "" is the top."""
+    yield "", config.Settings
+    for name, field in config.Settings.model_fields.items():
+        for model in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(model, type) and issubclass(model, BaseModel):
+                yield name, model
+
+
+def _plugins() -> Iterator[tuple[str, str, type[BaseModel]]]:
+    """(table, type, model of its options) for all that ships with Listener."""
+    for name in registry.CONNECTORS:
+        yield "sources", name, registry.connector(name).options
+    for name in registry.CHANNELS:
+        yield "channels", name, registry.channel(name).options
+
+
+def _scalars(section: str, model: type[BaseModel]) -> list[str]:
+    tables = {name for name, _ in _sections()}
+    return [name for name in model.model_fields if not (section == "" and name in tables)]
+
+
+def _options_of_the_example() -> dict[str, set[str]]:
+    """The names of all options by table, those that are commented out included."""
+    found: dict[str, set[str]] = {"": set()}
+    table = ""
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
+        if header := _TABLE.match(line):
+            table = header[1]
+            found.setdefault(table, set())
+        elif option := _OPTION.match(line):
+            found[table].add(option[1])
+    return found
+
+
+def _read(text: str, folder: Path) -> config.Config:
+    # 32 bytes of base64: what `file:webhook.secret` stands for in the example.
+    (folder / "webhook.secret").write_text("whsec_" + "QUJDREVGR0g" * 4)
+    path = folder / "listener.toml"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return config.load(path, _ENVIRONMENT)
+
+
+def _missing(readme: str, names: list[str]) -> list[str]:
+    return [name for name in names if f"`{name}`" not in readme]
+
+
+# -- config.example.toml
+
+
+def test_the_example_runs_as_it_stands(tmp_path: Path) -> None:
+    loaded = _read(EXAMPLE.read_text(encoding="utf-8"), tmp_path)
+    assert loaded.queries and loaded.sources
+    assert loaded.warnings == ()
+
+
+def test_the_example_runs_with_every_option_put_in(tmp_path: Path) -> None:
+    whole = _COMMENTED.sub(r"\1", EXAMPLE.read_text(encoding="utf-8"))
+    loaded = _read(whole, tmp_path)
+    assert loaded.channels and loaded.settings.alerts and loaded.settings.http.gap is not None
+
+
+def test_the_example_shows_every_option_of_every_table() -> None:
+    shown = _options_of_the_example()
+    for section, model in _sections():
+        assert not set(_scalars(section, model)) - shown.get(section, set()), f"[{section}] of config.example.toml"
+
+
+def test_the_example_shows_every_source_and_channel_with_its_options() -> None:
+    shown = _options_of_the_example()
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for table, name, options in _plugins():
+        assert f'type = "{name}"' in text
+        assert not set(options.model_fields) - shown[table], f"options of {name} in config.example.toml"
+
+
+def test_the_example_says_the_defaults_where_it_says_a_value() -> None:
+    given: dict[str, Any] = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    for section in ("storage", "schedule", "http", "scoring", "report", "alerting"):
+        model = config.Settings.model_fields[section].annotation
+        assert isinstance(model, type) and issubclass(model, BaseModel)
+        assert model.model_validate(given[section]) == model(), f"[{section}] of config.example.toml"
+
+
+# -- README.md
+
+
+def test_the_readme_begins_with_one_command_for_the_job_and_one_for_the_tests() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert MAIN in readme
+    assert TESTS in readme
+
+
+def test_the_readme_names_every_option() -> None:
+    names = [f"{section}.{name}" if section else name for section, model in _sections() for name in _scalars(section, model)]
+    names += [f"{kind}.{name}" for _, kind, options in _plugins() for name in options.model_fields]
+    assert _missing(README.read_text(encoding="utf-8"), names) == []
+
+
+def test_the_readme_has_a_row_for_every_source_and_channel() -> None:
+    rows = set(re.findall(r"^\| `([a-z0-9]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for _, name, _ in _plugins()} <= rows
+
+
+def test_the_readme_has_no_option_that_does_not_exist() -> None:
+    known = {f"{section}.{name}" for section, model in _sections() for name in _scalars(section, model)}
+    known |= {f"{kind}.{name}" for _, kind, options in _plugins() for name in options.model_fields}
+    sections = {name.partition(".")[0] for name in known}
+    told = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert not [name for name in told if name.partition(".")[0] in sections and name not in known]
+
+
+def test_the_readme_names_every_command() -> None:
+    listed = re.findall(r"^  ([a-z]+) {2,}\S", listener("--help").out.partition("Commands:")[2], re.MULTILINE)
+    assert len(listed) > 8
+    readme = README.read_text(encoding="utf-8")
+    assert [name for name in listed if f"listener {name}" not in readme] == []
+
+
+# -- constraints.txt
+
+
+def test_the_constraints_pin_versions_and_name_no_index() -> None:
+    lines = [line.strip() for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines()]
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert pins
+    for pin in pins:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[^\s;]+(\s*;.+)?", pin), pin
+    assert not [line for line in lines if "://" in line or "index" in line]
+
+
+@pytest.mark.parametrize("path", [README, EXAMPLE, CONSTRAINTS], ids=lambda path: path.name)
+def test_nothing_names_a_folder_of_this_machine(path: Path) -> None:
+    assert not re.search(r"(?<![\w.])/(?:work|root|home)/", path.read_text(encoding="utf-8"))
