@@ -33,7 +33,7 @@ class ConfigError(Exception):
 
     def __init__(self, place: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__(f"{place}: " + ("\n  ".join(["", *problems]) if len(problems) > 1 else problems[0]))
+        super().__init__(f"{place}:" + ("\n  " if len(problems) > 1 else " ") + "\n  ".join(problems))
 
 
 @dataclass(frozen=True)
@@ -83,26 +83,40 @@ def read(path: Path, table: dict[str, Any], environment: Mapping[str, str]) -> C
 
 def _settings(table: dict[str, Any], problems: list[str]) -> Settings:
     """What of the table is sound, so that a mistake in one place does not hide those in others."""
-    while True:
+    sound: dict[str, Any] = {}
+    for key, value in table.items():
         try:
-            return Settings.model_validate(table)
+            Settings.model_validate({key: value})
+            sound[key] = value
         except ValidationError as error:
             problems.extend(_sentences(error, Settings))
-            for one in error.errors(include_url=False, include_input=False):
-                table = _without(table, one["loc"])
+            sound |= _rest(key, value, [one["loc"][1:] for one in error.errors(include_url=False, include_input=False)])
+    return Settings.model_validate(sound)
 
 
-def _without(table: Any, loc: tuple[int | str, ...]) -> Any:
-    """A copy that lacks what `loc` points at; an array's table that lacks something itself goes whole."""
-    if isinstance(table, dict) and loc and loc[0] in table:
-        inner = _without(table[loc[0]], loc[1:])
-        return {
-            key: inner if key == loc[0] else value for key, value in table.items() if key != loc[0] or inner is not None
-        }
-    if isinstance(table, list) and loc and isinstance(loc[0], int) and loc[0] < len(table):
-        inner = _without(table[loc[0]], loc[1:])
-        return [inner if n == loc[0] else value for n, value in enumerate(table) if n != loc[0] or inner is not None]
-    return None
+def _rest(key: str, value: Any, mistakes: list[tuple[int | str, ...]]) -> dict[str, Any]:
+    """`value` without the options that are mistaken, an array without the tables that are nothing without them."""
+    if isinstance(value, dict):
+        rest = {key: {option: v for option, v in value.items() if (option,) not in {m[:1] for m in mistakes}}}
+        return rest if _is_sound(rest) else {}
+    if not isinstance(value, list):
+        return {}
+    kept = []
+    for number, element in enumerate(value):
+        wrong = {m[1:2] for m in mistakes if m[:1] == (number,)}
+        if isinstance(element, dict):
+            element = {option: v for option, v in element.items() if (option,) not in wrong}
+        if _is_sound({key: [element]}):
+            kept.append(element)
+    return {key: kept}
+
+
+def _is_sound(table: dict[str, Any]) -> bool:
+    try:
+        Settings.model_validate(table)
+    except ValidationError:
+        return False
+    return True
 
 
 def _toml(path: Path) -> dict[str, Any]:

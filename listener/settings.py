@@ -15,7 +15,10 @@ from listener.sentiment.scorer import DefaultScorer
 
 
 def _networks(entries: tuple[str, ...]) -> tuple[str, ...]:
-    AllowList(entries)
+    try:
+        AllowList(entries)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("allow_private: ")) from None
     return entries
 
 

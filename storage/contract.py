@@ -95,9 +95,15 @@ class Reading(Protocol):
         """Every matched mention of the window, in no order."""
 
     def findings(
-        self, brand: str, since: str, until: str, labels: Sequence[str] = (), limit: int = 10
+        self,
+        brand: str,
+        since: str,
+        until: str,
+        labels: Sequence[str] = (),
+        genres: Sequence[str] = (),
+        limit: int = 10,
     ) -> list[Finding]:
-        """Matched mentions by confidence, surest first, then newest."""
+        """Matched mentions of authors in good standing, the surest first, then the newest; () means any."""
 
     def posts(self, limit: int, before: int | None = None) -> list[tuple[int, Post]]:
         """(seq, post), newest first, `seq` < before: pages by key."""

@@ -11,8 +11,9 @@ FROM mentions m LEFT JOIN authors a ON a.id = m.author_id
 WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1"""
 FINDINGS = f"""
 SELECT {columns(Mention, "m.")}, {columns(Post, "p.")}
-FROM mentions m JOIN posts p ON p.id = m.post_id
-WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND p.deleted_at IS NULL {{labels}}
+FROM mentions m JOIN posts p ON p.id = m.post_id LEFT JOIN authors a ON a.id = m.author_id
+WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND p.deleted_at IS NULL
+    AND COALESCE(a.standing, '') = '' {{among}}
 ORDER BY m.confidence DESC, m.at DESC, m.id LIMIT ?"""
 POSTS = f"SELECT seq, {columns(Post)} FROM posts WHERE seq < ? ORDER BY seq DESC LIMIT ?"
 COVERAGE = "SELECT source, day, outcome, runs FROM coverage WHERE day >= ? AND day <= ? ORDER BY source, day, outcome"

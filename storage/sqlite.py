@@ -202,11 +202,23 @@ class SqliteStore:
                 yield Voice._make(row)
 
     def findings(
-        self, brand: str, since: str, until: str, labels: Sequence[str] = (), limit: int = 10
+        self,
+        brand: str,
+        since: str,
+        until: str,
+        labels: Sequence[str] = (),
+        genres: Sequence[str] = (),
+        limit: int = 10,
     ) -> list[Finding]:
-        among = f"AND m.label IN ({', '.join('?' * len(labels))})" if labels else ""
+        among = " ".join(
+            f"AND m.{column} IN ({', '.join('?' * len(values))})"
+            for column, values in (("label", labels), ("genre", genres))
+            if values
+        )
         with self._read() as connection:
-            rows = connection.execute(sql_read.FINDINGS.format(labels=among), (brand, since, until, *labels, limit))
+            rows = connection.execute(
+                sql_read.FINDINGS.format(among=among), (brand, since, until, *labels, *genres, limit)
+            )
             width = len(Mention._fields)
             return [Finding(Mention._make(row[:width]), Post._make(row[width:])) for row in rows]
 

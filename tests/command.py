@@ -59,6 +59,6 @@ def listener(*arguments: str, stdin: bytes = b"") -> Ended:
     argv = mock.patch.object(sys, "argv", ["listener", *arguments])
     with argv, mock.patch.object(sys, "stdin", given), redirect_stdout(out), redirect_stderr(err):
         code = _run()
-    ended = Ended(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))  # type: ignore[attr-defined]
+    ended = Ended(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
     assert "Traceback" not in ended.out + ended.err, ended.err
     return ended

@@ -23,7 +23,16 @@ MAY_IMPORT = {
     "storage": ("storage", "connectors.post"),
     "listener": ("listener", "storage", "connectors"),
 }
-HTTPX_CONSTRUCTION = {"Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport", "get", "post", "stream", "request"}
+HTTPX_CONSTRUCTION = {
+    "Client",
+    "AsyncClient",
+    "HTTPTransport",
+    "AsyncHTTPTransport",
+    "get",
+    "post",
+    "stream",
+    "request",
+}
 MAY_BUILD_CLIENTS = {"connectors/http.py"}
 
 WORLD = {
@@ -100,7 +109,9 @@ def test_arrows_point_downwards(path: Path) -> None:
 
 
 def test_every_floor_rests_on_those_below_it() -> None:
-    used = {name.split(".")[0] for path in MODULES if _name(path).startswith("listener/") for name in _imports(_tree(path))}
+    used = {
+        name.split(".")[0] for path in MODULES if _name(path).startswith("listener/") for name in _imports(_tree(path))
+    }
     assert {"connectors", "storage"} <= used
 
 

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from listener import config, registry
+from listener.settings import Settings
 from tests.command import listener
 
 ROOT = Path(__file__).parents[1]
@@ -30,8 +31,8 @@ _ENVIRONMENT = {"SLACK_WEBHOOK_URL": "https://hooks.example/T0/B0/x"}
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
     """(table of the TOML, its model) for each part of the settings; "" is the top."""
-    yield "", config.Settings
-    for name, field in config.Settings.model_fields.items():
+    yield "", Settings
+    for name, field in Settings.model_fields.items():
         for model in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(model, type) and issubclass(model, BaseModel):
                 yield name, model
@@ -108,7 +109,7 @@ def test_the_example_shows_every_source_and_channel_with_its_options() -> None:
 def test_the_example_says_the_defaults_where_it_says_a_value() -> None:
     given: dict[str, Any] = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
     for section in ("storage", "schedule", "http", "scoring", "report", "alerting"):
-        model = config.Settings.model_fields[section].annotation
+        model = Settings.model_fields[section].annotation
         assert isinstance(model, type) and issubclass(model, BaseModel)
         assert model.model_validate(given[section]) == model(), f"[{section}] of config.example.toml"
 
@@ -123,7 +124,9 @@ def test_the_readme_begins_with_one_command_for_the_job_and_one_for_the_tests() 
 
 
 def test_the_readme_names_every_option() -> None:
-    names = [f"{section}.{name}" if section else name for section, model in _sections() for name in _scalars(section, model)]
+    names = [
+        f"{section}.{name}" if section else name for section, model in _sections() for name in _scalars(section, model)
+    ]
     names += [f"{kind}.{name}" for _, kind, options in _plugins() for name in options.model_fields]
     assert _missing(README.read_text(encoding="utf-8"), names) == []
 

@@ -272,6 +272,13 @@ def test_what_is_gone_is_never_asked_again(bench: Bench) -> None:
     assert bench.pull(_page(1), due_only=True) is None
 
 
+def test_what_was_gone_and_answers_when_asked_by_name_is_open_again(bench: Bench) -> None:
+    bench.ran(Gone("gone.", status=410))
+    assert bench.ran(_page(1), due_only=False).outcome == "ok"
+    assert bench.watch.closed == ""
+    assert bench.store.due_watches(stamp(NOW + _INTERVAL)) == [bench.watch]
+
+
 # -- whose turn
 
 

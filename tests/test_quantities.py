@@ -70,8 +70,7 @@ def test_what_is_no_size_is_refused_with_an_example(written: object) -> None:
         parse_size(written)
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="BUGS 1: int(inf)")
-@pytest.mark.parametrize("written", [10**400, "9" * 400 + "MB"])
+@pytest.mark.parametrize("written", [10**400, "9" * 400 + "MB"], ids=["integer", "text"])
 def test_a_size_beyond_all_bounds_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match="is not a size"):
         parse_size(written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NoReturn
 
 import pytest
@@ -45,7 +46,7 @@ def _raising(error: BaseException) -> Callable[[], NoReturn]:
 def test_every_job_is_done(engine: ThreadEngine) -> None:
     done: list[int] = []
     for number in range(50):
-        assert engine.submit(Job(str(number), f"lane {number % 7}", lambda number=number: done.append(number)))
+        assert engine.submit(Job(str(number), f"lane {number % 7}", partial(done.append, number)))
     assert engine.wait(_SOON)
     assert sorted(done) == list(range(50))
 
@@ -60,7 +61,7 @@ def test_jobs_of_a_lane_run_one_at_a_time_in_the_order_given(engine: ThreadEngin
         running.remove(number)
 
     for number in range(30):
-        engine.submit(Job(str(number), "one host", lambda number=number: work(number)))
+        engine.submit(Job(str(number), "one host", partial(work, number)))
     assert engine.wait(_SOON)
     assert seen == [(number, 1) for number in range(30)]
 
@@ -155,7 +156,7 @@ def test_jobs_come_from_many_threads_and_each_name_runs_once_at_a_time(engine: T
     def offer() -> None:
         for number in range(200):
             name = str(number % 10)
-            if engine.submit(Job(name, f"lane {name}", lambda name=name: work(name))):
+            if engine.submit(Job(name, f"lane {name}", partial(work, name))):
                 accepted.release()
 
     threads = [threading.Thread(target=offer) for _ in range(4)]

@@ -11,7 +11,8 @@ from storage.records import Voice
 VALUE = {"promoter": 1, "passive": 0, "detractor": -1}
 """What an opinion counts. `no_opinion` is not 0: it has no vote."""
 
-_ELIGIBLE = frozenset({"post", "comment", "review", "answer"})
+ELIGIBLE = ("post", "comment", "review", "answer")
+"""Genres that can hold an opinion of the brand; news scores the event."""
 
 
 @dataclass
@@ -69,4 +70,4 @@ def populate(voices: Iterable[Voice]) -> Population:
 def _why_not(voice: Voice) -> str:
     if voice.standing:
         return voice.standing
-    return "" if voice.genre in _ELIGIBLE else voice.genre
+    return "" if voice.genre in ELIGIBLE else voice.genre

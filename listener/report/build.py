@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from listener.nps.estimate import Figure, Gate, inps, net
-from listener.nps.population import Population, populate
+from listener.nps.population import ELIGIBLE, Population, populate
 from storage.contract import Store
 from storage.records import Coverage, Finding, Watch, moment, stamp
 
@@ -86,8 +86,8 @@ def build(store: Store, brand: str, since: datetime, until: datetime, zone: tzin
         inps=inps(population, coverage, gate),
         net=net(population, coverage, gate),
         sources=sources,
-        detractors=_excerpts(store, store.findings(brand, *window, ("detractor",), top)),
-        promoters=_excerpts(store, store.findings(brand, *window, ("promoter",), top)),
+        detractors=_excerpts(store, store.findings(brand, *window, ("detractor",), ELIGIBLE, top)),
+        promoters=_excerpts(store, store.findings(brand, *window, ("promoter",), ELIGIBLE, top)),
     )
 
 

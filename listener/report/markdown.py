@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from listener.report import words
 from listener.report.build import Excerpt, Report
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])|(?<=\A)([-+])|(?<=\A\d)([.)])|(?<=\A\d\d)([.)])")
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -40,7 +40,7 @@ def _excerpts(title: str, excerpts: Sequence[Excerpt], report: Report) -> list[s
 
 def escape(text: str) -> str:
     """Text of strangers shows as it is: no mark-up, no mention of `@everyone`, no line of its own."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("@", "@\u200b")
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split())).replace("@", "@\u200b")
 
 
 def _target(url: str) -> str:

@@ -145,9 +145,9 @@ class StoreContract:
             one = post(str(number))
             made.append(arrival(str(number))._replace(mentions=(mention(one, label=label, confidence=confidence),)))
         store.add_page(made, AT)
-        found = store.findings("Acme", *_FAR, ("detractor",), 5)
+        found = store.findings("Acme", *_FAR, ("detractor",), limit=5)
         assert [f.mention.confidence for f in found] == [0.8, 0.6]
-        assert len(store.findings("Acme", *_FAR, (), 1)) == 1
+        assert len(store.findings("Acme", *_FAR, limit=1)) == 1
 
     def test_posts_page_by_key_newest_first(self, store: Store) -> None:
         store.add_page([arrival(str(n)) for n in range(5)], AT)

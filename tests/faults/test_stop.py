@@ -106,7 +106,7 @@ def test_a_service_that_is_being_stopped_keeps_a_channels_pace(tmp_path: Path) -
 def test_after_a_freeze_each_source_is_asked_once_and_not_in_a_burst(tmp_path: Path) -> None:
     with FeedServer(items(3)) as first, FeedServer(items(3, scope="b")) as second:
         servers = (first, second)
-        sources = [feed(f"feed-{n}", server.url(), interval="1s") for n, server in enumerate(servers)]
+        sources = [feed(f"feed-{n}", server.url(), interval="2s") for n, server in enumerate(servers)]
         program = Program(tmp_path, sources=sources)
         with program.start("run") as service:
             until(lambda: all(server.requests for server in servers))
@@ -115,7 +115,7 @@ def test_after_a_freeze_each_source_is_asked_once_and_not_in_a_burst(tmp_path: P
             before = [len(server.requests) for server in servers]
             service.signal(signal.SIGCONT)
             until(lambda: all(len(s.requests) > n for s, n in zip(servers, before, strict=True)), 2)
-            time.sleep(0.6)  # the interval is 1 s: what comes within it would be a burst
+            time.sleep(0.8)  # the interval is 2 s: what comes within it would be a burst
             assert [len(server.requests) - n for server, n in zip(servers, before, strict=True)] == [1, 1]
             assert stopped(service, signal.SIGTERM) < 10
         assert program.value("SELECT COUNT(*) FROM posts") == 6
