@@ -43,7 +43,7 @@ class FeedOptions(Options):
 
 class Feed:
     """Reads one feed. The cursor holds the hashes of the entries of the last body: what stood there word for word is
-    not looked at again. It is an economy and no more: without it every pull gives all posts, under the same ids.
+    not looked at again, even if the feed has given it a new id. Without a cursor every pull gives all posts.
 
     The id of a post is its guid / id / rdf:about, else its link, else a hash of title and body; what is unique only
     within the feed is prefixed with the feed's host. Entries are yielded in reverse document order (feeds begin with

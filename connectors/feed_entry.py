@@ -70,8 +70,13 @@ class Origin:
 
 
 def hash_of(entry: Entry) -> str:
-    """16 hexadecimal digits that change with any text of the entry."""
-    read = "\x1f".join([*entry, *entry.values()]).encode("utf-8", "surrogatepass")
+    """16 hexadecimal digits that change with any text of the entry; of one with a link, not with its id, because some
+    feeds make up new ids at every pull."""
+    texts = entry
+    if "id" in entry and "link" in entry:
+        texts = dict(entry)
+        del texts["id"]
+    read = "\x1f".join([*texts, *texts.values()]).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(read, digest_size=8).hexdigest()
 
 

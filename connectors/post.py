@@ -62,23 +62,11 @@ class Post(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """Changes exactly when what people read has changed; counts of likes and tracking links are not that."""
-        return _hash(self.title, self.body, str(self.rating), str(self.deleted))
-
-    @property
-    def twin(self) -> str:
-        """The same for the same text by the same author at the same address, even if the source's id has changed; ""
-        for a post without an address, which many people may have written alike."""
-        if not self.url:
-            return ""
-        return _hash(self.kind, self.url, self.author.id if self.author else "", self.title, self.body)
+        return short_id(self.title, self.body, str(self.rating), str(self.deleted))
 
 
 def short_id(*parts: str) -> str:
     """80 bits of BLAKE2b over the parts: no two of a thousand million posts are likely to share one."""
-    return _hash(*parts)
-
-
-def _hash(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 

@@ -108,7 +108,7 @@ def _rest(key: str, value: Any, mistakes: list[tuple[int | str, ...]]) -> dict[s
             element = {option: v for option, v in element.items() if (option,) not in wrong}
         if _is_sound({key: [element]}):
             kept.append(element)
-    return {key: kept}
+    return {key: kept} if _is_sound({key: kept}) else {}
 
 
 def _is_sound(table: dict[str, Any]) -> bool:

@@ -34,8 +34,6 @@ class Stored(Protocol):
 
     def fingerprints(self, post_ids: Sequence[str]) -> dict[str, str]: ...
 
-    def twins(self, hashes: Sequence[str]) -> set[str]: ...
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -56,20 +54,17 @@ class Intake:
         self._max_alert_age = max_alert_age
 
     def arrivals(self, posts: Sequence[SourcePost], origin: Origin, stored: Stored, now: datetime) -> list[Arrival]:
-        """What is new or edited among `posts`, ready to be stored. What `stored` knows unchanged, be it under another
-        id, is neither cleaned nor scored again."""
+        """What is new or edited among `posts`, ready to be stored. What `stored` knows unchanged is neither cleaned nor
+        scored again."""
         made = []
         seen_at = stamp(now)
         ids = [post.id for post in posts]
         known = stored.fingerprints(ids)
-        twins = stored.twins([post.twin for post_id, post in zip(ids, posts, strict=True) if post_id not in known])
         for post_id, post in zip(ids, posts, strict=True):
-            fingerprint, twin = post.fingerprint, "" if post_id in known else post.twin
-            if known.get(post_id) != fingerprint and twin not in twins:
-                if twin:
-                    twins.add(twin)
+            fingerprint = post.fingerprint
+            if known.get(post_id) != fingerprint:
                 author = _author(post.kind, post.author, seen_at)
-                row = _row(post, post_id, fingerprint, twin, author, origin.source, seen_at, now)
+                row = _row(post, post_id, fingerprint, author, origin.source, seen_at, now)
                 arrival = self._arrival(row, author, origin, now)
                 if arrival.mentions or origin.keep_all or post_id in known:
                     made.append(arrival)
@@ -130,7 +125,6 @@ def _row(
     post: SourcePost,
     post_id: str,
     fingerprint: str,
-    twin: str,
     author: Author | None,
     source: str,
     seen_at: str,
@@ -165,7 +159,6 @@ def _row(
         thread=clean(post.thread, _URL) if post.thread else "",
         reach=_to_json({key: min(value, 2**53) for key, value in post.reach.items()}) if post.reach else "{}",
         fingerprint=fingerprint,
-        twin=twin,
     )
 
 

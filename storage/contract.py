@@ -68,9 +68,6 @@ class Pulling(Protocol):
     def fingerprints(self, post_ids: Sequence[str]) -> dict[str, str]:
         """id → fingerprint of those that are stored."""
 
-    def twins(self, hashes: Sequence[str]) -> set[str]:
-        """Those of the hashes that a stored post has (`connectors.post.Post.twin`)."""
-
     def add_page(
         self, arrivals: Sequence[Arrival], now: str, watch_id: str = "", bookmark: Bookmark | None = None
     ) -> PageCount:

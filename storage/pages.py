@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from storage import sql_pull
@@ -19,12 +19,12 @@ class Connection(Protocol):
 
 def known(connection: Connection, post_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     """id → (fingerprint, source that first brought it)."""
-    return {row[0]: (row[1], row[2]) for row in _by_keys(connection, sql_pull.KNOWN_POSTS, post_ids)}
-
-
-def twins(connection: Connection, hashes: Sequence[str]) -> set[str]:
-    """Those that a stored post has."""
-    return {row[0] for row in _by_keys(connection, sql_pull.KNOWN_TWINS, hashes)}
+    found: dict[str, tuple[str, str]] = {}
+    for start in range(0, len(post_ids), _CHUNK):
+        chunk = post_ids[start : start + _CHUNK]
+        statement = sql_pull.KNOWN_POSTS.format(marks=", ".join("?" * len(chunk)))
+        found.update((row[0], (row[1], row[2])) for row in connection.execute(statement, tuple(chunk)))
+    return found
 
 
 def sort_out(connection: Connection, arrivals: Sequence[Arrival]) -> tuple[list[Arrival], list[Arrival]]:
@@ -79,12 +79,6 @@ def add_alerts(connection: Connection, alerts: Iterable[tuple[Alert, tuple[Deliv
     raised = list(alerts)
     connection.executemany(sql_pull.ADD_ALERT, [alert for alert, _ in raised])
     connection.executemany(sql_pull.ADD_DELIVERY, [one for _, deliveries in raised for one in deliveries])
-
-
-def _by_keys(connection: Connection, statement: str, keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for start in range(0, len(keys), _CHUNK):
-        chunk = keys[start : start + _CHUNK]
-        yield from connection.execute(statement.format(marks=", ".join("?" * len(chunk))), tuple(chunk))
 
 
 def _add_authors(connection: Connection, arrivals: Sequence[Arrival]) -> None:

@@ -137,7 +137,6 @@ class Post(NamedTuple):
     thread: str
     reach: str
     fingerprint: str
-    twin: str
 
 
 class Mention(NamedTuple):

@@ -105,10 +105,8 @@ CREATE TABLE posts (
     language TEXT NOT NULL,
     thread TEXT NOT NULL,
     reach TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    twin TEXT NOT NULL
+    fingerprint TEXT NOT NULL
 );
-CREATE INDEX posts_by_twin ON posts (twin) WHERE twin <> '';
 
 CREATE TABLE revisions (
     post_id TEXT NOT NULL REFERENCES posts (id),

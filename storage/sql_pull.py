@@ -40,7 +40,6 @@ INSERT INTO coverage (source, day, outcome, runs) VALUES (?, ?, ?, 1)
 ON CONFLICT (source, day, outcome) DO UPDATE SET runs = coverage.runs + 1"""
 
 KNOWN_POSTS = "SELECT id, fingerprint, source FROM posts WHERE id IN ({marks})"
-KNOWN_TWINS = "SELECT twin FROM posts WHERE twin <> '' AND twin IN ({marks})"
 ADD_AUTHOR = _insert(
     "authors",
     Author,

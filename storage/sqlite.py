@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
-from storage import pages, sql_alerts, sql_pull, sql_read
+from storage import pages, sql_alerts, sql_pull, sql_read, sqlite_search
 from storage.claims import claims_beside
-from storage.errors import NewerSchema, StoreBusy
+from storage.errors import StoreBusy
 from storage.records import (
     Alert,
     Arrival,
@@ -31,52 +27,8 @@ from storage.records import (
     Voice,
     Watch,
 )
-from storage.schema import MIGRATIONS
 from storage.sqlite_connections import PATIENCE, Connections
-
-# Scripts without spaces are indexed character by character, so that a word inside a sentence can be found as a phrase.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-
-_SEARCH_TABLES = (
-    "CREATE VIRTUAL TABLE posts_search USING fts5 (title, text, author, content='')",
-    "CREATE TABLE posts_searchable (upto INTEGER NOT NULL)",
-    "INSERT INTO posts_searchable (upto) VALUES (0)",
-)
-_ALL_SEARCHABLE = "SELECT (SELECT COALESCE(MAX(seq), 0) FROM posts) <= upto FROM posts_searchable"
-_SEARCHED = "seq, segment(title), segment(text), segment(author)"
-_ADD_TO_SEARCH = f"""
-INSERT INTO posts_search (rowid, title, text, author) SELECT {_SEARCHED} FROM posts WHERE seq > ? AND seq <= ?"""
-_DROP_FROM_SEARCH = f"""
-INSERT INTO posts_search (posts_search, rowid, title, text, author)
-SELECT 'delete', {_SEARCHED} FROM posts WHERE id = ? AND seq <= (SELECT upto FROM posts_searchable)"""
-_PUT_BACK_INTO_SEARCH = f"""
-INSERT INTO posts_search (rowid, title, text, author)
-SELECT {_SEARCHED} FROM posts WHERE id = ? AND seq <= (SELECT upto FROM posts_searchable)"""
-_SEARCH = f"""
-SELECT {sql_pull.columns(Post, "p.")} FROM posts_search s JOIN posts p ON p.seq = s.rowid
-WHERE posts_search MATCH ? ORDER BY s.rowid DESC LIMIT ?"""
-
-
-def _segment(text: str) -> str:
-    return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
-
-
-def _migrations() -> Migrations:
-    migrations = Migrations("listener")
-    for migration in MIGRATIONS:
-
-        def apply(db: Database, statements: tuple[str, ...] = migration.statements) -> None:
-            for statement in statements:
-                db.conn.execute(statement.replace("{serial}", "INTEGER PRIMARY KEY"))
-
-        migrations(name=migration.name)(apply)
-
-    @migrations(name="search_0001")
-    def search(db: Database) -> None:
-        for statement in _SEARCH_TABLES:
-            db.conn.execute(statement)
-
-    return migrations
+from storage.sqlite_migrations import migrations, refuse_newer
 
 
 class SqliteStore:
@@ -84,7 +36,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connections = Connections(path, {"segment": _segment})
+        self._connections = Connections(path, {"segment": sqlite_search.segment})
         self._read = self._connections.read
         self._read_warm = self._connections.read_warm
         self._write = self._connections.write
@@ -97,27 +49,18 @@ class SqliteStore:
         return str(self._path)
 
     def migrate(self) -> None:
-        migrations = _migrations()
+        ours = migrations()
         give_up = time.monotonic() + PATIENCE
         with self._connections.translated() as db:
-            self._refuse_newer(migrations, db)
-            while migrations.pending(db):
+            refuse_newer(db, self.place)
+            while ours.pending(db):
                 with self.claim("migrate") as mine:
                     if mine:
-                        migrations.apply(db)
+                        ours.apply(db)
                         return
                 if time.monotonic() > give_up:
                     raise StoreBusy(f"{self.place}: another process has been migrating it for over a minute.")
                 time.sleep(0.05)
-
-    def _refuse_newer(self, migrations: Migrations, db: Database) -> None:
-        known = {m.name for m in MIGRATIONS} | {"search_0001"}
-        newer = [m.name for m in migrations.applied(db) if m.name not in known]
-        if newer:
-            raise NewerSchema(
-                f"{self.place} was written by a newer Listener (it knows {newer[-1]}): "
-                "upgrade Listener, or point storage.url at another file."
-            )
 
     def claim(self, name: str) -> AbstractContextManager[bool]:
         return self._claims.claim(name)
@@ -149,10 +92,6 @@ class SqliteStore:
         with self._read_warm() as connection:
             return {post_id: known[0] for post_id, known in pages.known(connection, post_ids).items()}
 
-    def twins(self, hashes: Sequence[str]) -> set[str]:
-        with self._read_warm() as connection:
-            return pages.twins(connection, hashes)
-
     def add_page(
         self, arrivals: Sequence[Arrival], now: str, watch_id: str = "", bookmark: Bookmark | None = None
     ) -> PageCount:
@@ -160,9 +99,9 @@ class SqliteStore:
             new, edited = pages.sort_out(connection, arrivals)
             pages.add(connection, new)
             for arrival in edited:
-                connection.execute(_DROP_FROM_SEARCH, (arrival.post.id,))
+                sqlite_search.drop(connection, arrival.post.id)
                 pages.edit(connection, arrival, now)
-                connection.execute(_PUT_BACK_INTO_SEARCH, (arrival.post.id,))
+                sqlite_search.put_back(connection, arrival.post.id)
             if bookmark is not None:
                 connection.execute(sql_pull.SET_BOOKMARK, (*bookmark, watch_id))
             return PageCount(len(new), len(edited), sum(len(arrival.mentions) for arrival in new))
@@ -183,16 +122,10 @@ class SqliteStore:
 
     def index_posts(self, limit: int = 5000) -> int:
         with self._read() as connection:
-            if connection.execute(_ALL_SEARCHABLE).fetchone()[0]:
+            if sqlite_search.is_complete(connection):
                 return 0  # asked every second: costs nobody the write lock
         with self._write() as connection:
-            (upto,) = connection.execute("SELECT upto FROM posts_searchable").fetchone()
-            (last,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM posts").fetchone()
-            last = min(last, upto + limit)
-            if last > upto:
-                connection.execute(_ADD_TO_SEARCH, (upto, last))
-                connection.execute("UPDATE posts_searchable SET upto = ?", (last,))
-            return int(last - upto)
+            return sqlite_search.extend(connection, limit)
 
     # -- reading
 
@@ -228,12 +161,8 @@ class SqliteStore:
             return [(row[0], Post._make(row[1:])) for row in rows]
 
     def search(self, text: str, limit: int = 20) -> list[Post]:
-        words = _segment(text.replace("\0", " ")).strip()
-        if not words:
-            return []
         with self._read() as connection:
-            rows = connection.execute(_SEARCH, (Database(connection).quote_fts(words), limit))
-            return [Post._make(row) for row in rows]
+            return sqlite_search.find(connection, text, limit)
 
     def coverage(self, since_day: str, until_day: str) -> list[Coverage]:
         with self._read() as connection:

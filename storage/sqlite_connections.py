@@ -95,6 +95,7 @@ class Connections:
     def _the_writer(self) -> sqlite3.Connection:
         if self._writer is None:
             self._writer = self._open()
+            self._writer.conn.execute("PRAGMA cache_size = -16000")  # kB: new keys are random, they touch every page
         connection: sqlite3.Connection = self._writer.conn
         return connection
 

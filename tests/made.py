@@ -47,7 +47,6 @@ def post(source_id: str = "1", **others: Any) -> Post:
         thread="",
         reach="{}",
         fingerprint="f1",
-        twin="",
     )
     return made._replace(**others)
 

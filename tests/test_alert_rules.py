@@ -42,7 +42,6 @@ POST = Post(
     thread="",
     reach="{}",
     fingerprint="f1",
-    twin="",
 )
 
 

@@ -287,7 +287,9 @@ def test_the_configuration_is_valid_and_its_queries_raise_no_warning(server: Dem
 def test_every_source_of_the_configuration_is_served(server: DemoServer, tmp_path: Path) -> None:
     table = config_table(server, tmp_path)
     status = {
-        source["name"]: httpx.get(source.get("url") or source["base_url"] + SEARCH.removeprefix("/hn/api/v1"), trust_env=False).status_code
+        source["name"]: httpx.get(
+            source.get("url") or source["base_url"] + SEARCH.removeprefix("/hn/api/v1"), trust_env=False
+        ).status_code
         for source in table["sources"]
     }
     assert status == {"blogs": 200, "forum": 200, "reviews": 200, "hackernews": 200, "status-page": 503}

@@ -50,17 +50,13 @@ def _intake(scorer: CountingScorer | None = None, rules: Sequence[Rule] = (_RULE
 
 
 class Memory:
-    """What is stored already, by id and by twin."""
+    """What is stored already, by id."""
 
     def __init__(self, *stored: Post) -> None:
         self._posts = {post.id: post.fingerprint for post in stored}
-        self._twins = {post.twin for post in stored}
 
     def fingerprints(self, post_ids: Sequence[str]) -> dict[str, str]:
         return {one: self._posts[one] for one in post_ids if one in self._posts}
-
-    def twins(self, hashes: Sequence[str]) -> set[str]:
-        return self._twins.intersection(hashes)
 
 
 def _post(body: str = "Acme is awful", **others: Any) -> Post:
@@ -265,17 +261,6 @@ def test_what_has_not_changed_is_not_scored_again(store: SqliteStore) -> None:
     posts[2] = posts[2]._replace(body="acme is better now")
     (edited,) = intake.arrivals(posts, _BLOGS, store, NOW)
     assert (edited.post.text, len(scorer.asked)) == ("acme is better now", 6)
-
-
-def test_the_same_text_at_the_same_address_under_a_new_id_is_not_told_again(store: SqliteStore) -> None:
-    scorer = CountingScorer()
-    intake = _intake(scorer)
-    store.add_page(intake.arrivals([_post(source_id="today")], _BLOGS, store, NOW), AT)
-    rebuilt = [_post(source_id="tomorrow"), _post(source_id="the day after")]
-    assert intake.arrivals(rebuilt, _BLOGS, store, NOW) == []
-    assert len(intake.arrivals([_post(source_id="other", author=Author("bob"))], _BLOGS, store, NOW)) == 1
-    assert len(intake.arrivals([_post("Acme is fine", source_id="other")], _BLOGS, store, NOW)) == 1
-    assert len(scorer.asked) == 3
 
 
 def test_posts_without_an_address_are_never_taken_for_one() -> None:

@@ -235,7 +235,6 @@ def test_no_text_ends_its_line_or_mentions_anyone(given: str) -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="BUGS 22: a list at the start and entities are not escaped")
 @pytest.mark.parametrize("title", ["- item", "+ item", "1. item", "1) item", "&lt;b&gt;"])
 def test_what_looks_like_a_list_or_an_entity_is_shown_as_it_is(store: SqliteStore, title: str) -> None:
     rendered = markdown.render([_with_title(store, title, text="x")])

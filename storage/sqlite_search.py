@@ -1,0 +1,72 @@
+"""Full-text search over posts with SQLite's FTS5, newest first.
+
+The index has no text of its own and is filled in slices: posts with a `seq` up to `posts_searchable.upto` are in it.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+from sqlite_utils import Database
+
+from storage.records import Post
+from storage.sql_pull import columns
+
+TABLES = (
+    "CREATE VIRTUAL TABLE posts_search USING fts5 (title, text, author, content='')",
+    "CREATE TABLE posts_searchable (upto INTEGER NOT NULL)",
+    "INSERT INTO posts_searchable (upto) VALUES (0)",
+)
+
+# Scripts without spaces are indexed character by character, so that a word inside a sentence can be found as a phrase.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+_COMPLETE = "SELECT (SELECT COALESCE(MAX(seq), 0) FROM posts) <= upto FROM posts_searchable"
+_READ = "seq, segment(title), segment(text), segment(author)"
+_ADD = "INSERT INTO posts_search (rowid, title, text, author)"
+_ADD_SLICE = f"{_ADD} SELECT {_READ} FROM posts WHERE seq > ? AND seq <= ?"
+_INDEXED = "WHERE id = ? AND seq <= (SELECT upto FROM posts_searchable)"
+_ADD_ONE = f"{_ADD} SELECT {_READ} FROM posts {_INDEXED}"
+_DROP_ONE = f"""
+INSERT INTO posts_search (posts_search, rowid, title, text, author) SELECT 'delete', {_READ} FROM posts {_INDEXED}"""
+_FIND = f"""
+SELECT {columns(Post, "p.")} FROM posts_search s JOIN posts p ON p.seq = s.rowid
+WHERE posts_search MATCH ? ORDER BY s.rowid DESC LIMIT ?"""
+
+
+def segment(text: str) -> str:
+    """`text` as the index reads it; the statements call it, so every connection must know it."""
+    return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
+
+
+def is_complete(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute(_COMPLETE).fetchone()[0])
+
+
+def extend(connection: sqlite3.Connection, limit: int) -> int:
+    """Put up to `limit` more posts into the index; how many."""
+    (upto,) = connection.execute("SELECT upto FROM posts_searchable").fetchone()
+    (last,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM posts").fetchone()
+    last = min(last, upto + limit)
+    if last > upto:
+        connection.execute(_ADD_SLICE, (upto, last))
+        connection.execute("UPDATE posts_searchable SET upto = ?", (last,))
+    return int(last - upto)
+
+
+def drop(connection: sqlite3.Connection, post_id: str) -> None:
+    """To be called before the post changes: the index takes out what it is told was there."""
+    connection.execute(_DROP_ONE, (post_id,))
+
+
+def put_back(connection: sqlite3.Connection, post_id: str) -> None:
+    connection.execute(_ADD_ONE, (post_id,))
+
+
+def find(connection: sqlite3.Connection, text: str, limit: int) -> list[Post]:
+    words = segment(text.replace("\0", " ")).strip()
+    if not words:
+        return []
+    rows = connection.execute(_FIND, (Database(connection).quote_fts(words), limit))
+    return [Post._make(row) for row in rows]
