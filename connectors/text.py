@@ -29,6 +29,7 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
     "\ud800-\udfff]"
 )
+_UNWANTED_ASCII = bytes(code for code in range(128) if _UNWANTED.match(chr(code)))
 _NEWLINES = str.maketrans({"\r": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"})
 
 _MARKDOWN = (
@@ -71,7 +72,10 @@ def clean(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         text = text[:limit]
-    if _UNWANTED.search(text) is None:
+    if text.isascii():  # four times faster than the expression, and most texts are
+        if len(text.encode().translate(None, _UNWANTED_ASCII)) == len(text):
+            return text
+    elif _UNWANTED.search(text) is None:
         return text
     return _UNWANTED.sub("", text.replace("\r\n", "\n").translate(_NEWLINES))
 

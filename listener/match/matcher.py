@@ -10,7 +10,7 @@ from listener.match.fields import Subject
 from listener.match.occurrences import Found, Index
 from listener.match.reading import Reading
 from listener.match.search import anchors
-from listener.match.syntax import Node, Query, Term, terms
+from listener.match.syntax import Node, Or, Query, Term, terms
 from listener.match.words import Origins, normalise, word_end
 
 
@@ -22,10 +22,10 @@ class Match(NamedTuple):
 
 
 class _Brand(NamedTuple):
-    """`by_word` is the finished answer for a query of a single term, which needs no evaluation."""
+    """`words` (key, as written) are those of a query that any one word decides, which needs no evaluation; else ()."""
 
     root: Node
-    by_word: Match | None
+    words: tuple[tuple[str, str], ...]
 
 
 class Matcher:
@@ -41,7 +41,7 @@ class Matcher:
         self._always: list[str] = []
         self._concerned: dict[str, list[str]] = {}
         for name, query in queries.items():
-            self._brands[name] = _Brand(query.root, _answer_by_word(name, query.root))
+            self._brands[name] = _Brand(query.root, _deciding_words(query.root))
             needed = anchors(query.root)
             if needed is None:
                 self._always.append(name)
@@ -90,15 +90,18 @@ class Matcher:
 
     def _judge(self, name: str, reading: Reading) -> Match | None:
         brand = self._brands[name]
-        if brand.by_word is not None:
-            return brand.by_word
+        if brand.words:
+            in_title, in_text = reading.in_title, reading.in_text
+            return Match(name, tuple([word for key, word in brand.words if key in in_text or key in in_title]))
         if not reading.holds(brand.root):
             return None
         return Match(name, tuple(dict.fromkeys(map(str, reading.reasons(brand.root)))))
 
 
-def _answer_by_word(name: str, root: Node) -> Match | None:
-    return Match(name, (str(root),)) if isinstance(root, Term) and not root.title_only else None
+def _deciding_words(root: Node) -> tuple[tuple[str, str], ...]:
+    parts = root.parts if isinstance(root, Or) else (root,)
+    words = {part.key: str(part) for part in parts if isinstance(part, Term) and not part.title_only}
+    return tuple(words.items()) if len(words) == len(parts) else ()
 
 
 def _spans(where: str, original: str, normalised: str, found: Found, wanted: set[Term]) -> list[tuple[str, int, int]]:
