@@ -22,7 +22,7 @@ def alerts_command() -> None:
 
 @alerts_command.command("list")
 @click.option("--state", type=click.Choice(["waiting", "sent", "dead"]), help="Default: all.")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def list_command(ctx: click.Context, state: str | None, limit: int, as_json: bool) -> int:

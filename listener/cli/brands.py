@@ -57,7 +57,13 @@ def explain_command(ctx: click.Context, text: str, title: str, url: str, author:
 @brands_command.command("try")
 @click.argument("name")
 @click.option("--query", help="Try this query in place of the configured one.")
-@click.option("--show", default=10, show_default=True, help="How many matching posts to show, newest first.")
+@click.option(
+    "--show",
+    type=click.IntRange(0, 1000),
+    default=10,
+    show_default=True,
+    help="How many matching posts to show, newest first.",
+)
 @click.pass_context
 def try_command(ctx: click.Context, name: str, query: str | None, show: int) -> int:
     """Dry-run a brand's query on all stored posts; nothing is changed."""

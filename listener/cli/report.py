@@ -23,7 +23,13 @@ _FORMATS = ("text", "markdown", "json")
 @click.option("--brand", "brands", multiple=True, metavar="NAME", help="Default: every brand; may be repeated.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--top", default=5, show_default=True, help="How many detractors and promoters to show.")
+@click.option(
+    "--top",
+    type=click.IntRange(0, 100),
+    default=5,
+    show_default=True,
+    help="How many detractors and promoters to show.",
+)
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file in place of stdout.")
 @click.pass_context
 def report_command(
@@ -43,6 +49,8 @@ def report_command(
 
 def gather(app: Any, since: datetime, until: datetime, brands: tuple[str, ...] = (), top: int = 5) -> list[Report]:
     settings = app.config.settings
+    if not app.config.queries:
+        raise click.UsageError("no brand is configured: add [[brands]].")
     for name in brands:
         if name not in app.config.queries:
             raise unknown("brand", name, app.config.queries)

@@ -34,7 +34,8 @@ def run(feeds: str = "200", more: str = "2000", rounds: str = "3") -> str:
                 taken.setdefault((who, mode), []).append(_measured(who, f"{server}/{mode}", count, place))
     figures = {key: {name: min(one[name] for one in turns) for name in turns[0]} for key, turns in taken.items()}
     with tempfile.TemporaryDirectory() as folder, served(int(more)) as server:
-        grown = _measured("ours", f"{server}/plain", int(more), Path(folder) / "grown")
+        larger = [_measured("ours", f"{server}/plain", int(more), Path(folder) / f"grown-{n}") for n in range(2)]
+    grown = {name: min(one[name] for one in larger) for name in larger[0]}
     return _table(figures, count, grown, int(more))
 
 

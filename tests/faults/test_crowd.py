@@ -20,7 +20,7 @@ from tests.program import HATED, LOVED, Ended, Program, alert_of_detractors, fee
 from tests.standins.chat import ChatServer
 from tests.standins.feeds import FeedServer, Item
 
-SECONDS = float(os.environ.get("LISTENER_CROWD_SECONDS", "6"))
+SECONDS = float(os.environ.get("LISTENER_CROWD_SECONDS", "4"))
 FEEDS, ENTRIES_A_TURN, ROWS = 4, 5, 300
 
 

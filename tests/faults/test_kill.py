@@ -27,7 +27,7 @@ from tests.standins.feeds import FeedServer, Item
 from tests.standins.hackernews import HackerNewsServer, hit
 from tests.standins.loopback import Asked, Told
 
-KILLS = int(os.environ.get("LISTENER_KILLS", "12"))
+KILLS = int(os.environ.get("LISTENER_KILLS", "8"))
 ENTRIES, HITS, FRESH_COMPLAINTS = 800, 1_200, 15
 _REQUESTS_TO_SOURCES, _REQUESTS = 9, 9 + FRESH_COMPLAINTS
 """Of a pull that nobody disturbs."""
