@@ -17,7 +17,7 @@ from storage.records import Run, Watch, stamp
 log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 1.0
-_GRACE_SECONDS = 7.0
+_GRACE_SECONDS = 5.0
 
 
 @click.command("run")
