@@ -37,12 +37,12 @@ def test_a_scored_line_says_all_the_verdict_says() -> None:
     assert answer["confidence"] == max(probabilities.values())
 
 
-def test_an_unscored_line_has_a_null_label_and_the_reason() -> None:
+def test_an_unscored_line_says_why_in_place_of_a_label() -> None:
     german, empty, null = answers(
         {"text": "Das ist leider ein ganz furchtbares Programm"}, {"text": " "}, {"text": None}
     )
-    assert (german["label"], german["unscored"], german["language"]) == (None, "language", "de")
-    assert (empty["label"], empty["unscored"]) == (None, "empty")
+    assert (german["label"], german["language"]) == ("unscored(language)", "de")
+    assert empty["label"] == "unscored(empty)"
     assert null == empty
 
 

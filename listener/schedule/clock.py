@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC
 
@@ -9,15 +10,30 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 
+log = logging.getLogger(__name__)
+
+
 class Clock:
     """Calls `tick` every `seconds` seconds until stopped: one call at a time, and one for any number missed while the
-    machine slept."""
+    machine slept. A tick that raises is said in a sentence, once for as long as the trouble stays the same."""
 
     def __init__(self, tick: Callable[[], object], seconds: float) -> None:
         # Without misfire_grace_time=None a tick that comes over a second late is dropped.
         defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults=defaults)
-        self._scheduler.add_job(tick, IntervalTrigger(seconds=seconds, timezone=UTC))
+        self._tick = tick
+        self._trouble = ""
+        self._scheduler.add_job(self._turn, IntervalTrigger(seconds=seconds, timezone=UTC))
+
+    def _turn(self) -> None:
+        try:
+            self._tick()
+            self._trouble = ""
+        except Exception as error:
+            if self._trouble != str(error):
+                log.error("%s", error)
+                log.debug("the tick failed", exc_info=True)
+            self._trouble = str(error)
 
     def start(self) -> None:
         self._scheduler.start()

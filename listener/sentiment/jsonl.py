@@ -28,7 +28,7 @@ def score_lines(lines: Iterable[str], scorer: Scorer, batch: int = _BATCH) -> It
     """For each line one line, without its end: the verdict, or {"error": "line 3: …"} for a line that cannot be read.
 
     In: `text`, and optionally `lang` (BCP-47), `brand`, `rating` with `rating_scale` (5, "0-10", "thumbs" …; 5 unless
-    told) and `id`, which is echoed; other keys are ignored. Out: `label` (null with `unscored`, the reason), `value`,
+    told) and `id`, which is echoed; other keys are ignored. Out: `label`, or `unscored(reason)` in its place, `value`,
     `probabilities` by label, `confidence`, `language`, `scorer`, `explanation` as [word, weight] pairs.
     Reads `batch` lines ahead at most; never raises on any line.
     """
@@ -103,7 +103,7 @@ def _not_json(constant: str) -> NoReturn:
 def _answer(verdict: Verdict, id_: Any) -> str:
     answer: dict[str, Any] = {} if id_ is _NO_ID else {"id": id_}
     answer |= {
-        "label": verdict.label,
+        "label": verdict.label or f"unscored({verdict.unscored})",
         "value": round(verdict.value, 4),
         "probabilities": {label: round(p, 4) for label, p in zip(_OPINIONS, verdict.probabilities, strict=False)},
         "confidence": round(verdict.confidence, 4),
@@ -111,8 +111,6 @@ def _answer(verdict: Verdict, id_: Any) -> str:
         "scorer": verdict.scorer,
         "explanation": verdict.explanation,
     }
-    if verdict.label is None:
-        answer["unscored"] = verdict.unscored
     return _line(answer)
 
 
