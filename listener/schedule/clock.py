@@ -9,7 +9,6 @@ from datetime import UTC
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-
 log = logging.getLogger(__name__)
 
 
