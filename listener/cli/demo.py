@@ -45,7 +45,7 @@ def _play(app: App, server: DemoServer, now: datetime) -> None:
     _pull(app, "First pull: history, so only what is younger than a day may alert.")
     server.advance()
     _pull(
-        app, "\nSecond pull: one post was edited, one came late, one is new, one source has not changed, one is down."
+        app, "\nSecond pull: one post was edited, one came late, one is new, one source answers 304, one is down."
     )
     app.index()
     delivered = app.deliver()

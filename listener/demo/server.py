@@ -84,8 +84,9 @@ class DemoServer:
             case "/forum/feed.atom":
                 body = feeds.atom(self._shown("forum"), self._now, address)
                 return _Reply(200, "application/atom+xml; charset=utf-8", body, self._validators("forum", body))
-            case "/reviews/feed.json":  # no validator, as with many a static host: only the body tells
-                return _Reply(200, "application/feed+json", feeds.json_feed(self._shown("reviews"), self._now, address))
+            case "/reviews/feed.json":
+                body = feeds.json_feed(self._shown("reviews"), self._now, address)
+                return _Reply(200, "application/feed+json", body, {"ETag": _etag(body)})
             case "/hn/api/v1/search_by_date":
                 return self._search(params)
             case "/status/feed.xml":
@@ -106,10 +107,14 @@ class DemoServer:
         # A late post is older than what is there, yet the file has just been written anew.
         changed = self._now if self._second_pull else max(entry.changed_at(self._now) for entry in self._shown(source))
         return {
-            "ETag": f'W/"{hashlib.blake2b(body, digest_size=8).hexdigest()}"',
+            "ETag": _etag(body),
             "Last-Modified": format_datetime(changed.astimezone(UTC), usegmt=True),
             "Cache-Control": "max-age=0, must-revalidate",
         }
+
+
+def _etag(body: bytes) -> str:
+    return f'W/"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
 
 
 class _Server(ThreadingHTTPServer):
