@@ -42,7 +42,11 @@ class App:
     @cached_property
     def store(self) -> Store:
         store = SqliteStore(_database(self.config))
-        store.migrate()
+        try:
+            store.migrate()
+        except StoreError:
+            store.close()
+            raise
         return store
 
     @cached_property

@@ -65,7 +65,7 @@ def put_back(connection: sqlite3.Connection, post_id: str) -> None:
 
 
 def find(connection: sqlite3.Connection, text: str, limit: int) -> list[Post]:
-    words = segment(text.replace("\0", " ")).strip()
+    words = segment(text.replace("\0", " ").replace('"', " ")).strip()
     if not words:
         return []
     rows = connection.execute(_FIND, (Database(connection).quote_fts(words), limit))
