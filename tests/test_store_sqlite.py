@@ -30,7 +30,11 @@ class TestSqlite(StoreContract):
 
 def _opened(path: Path) -> SqliteStore:
     store = SqliteStore(path)
-    store.migrate()
+    try:
+        store.migrate()
+    except StoreError:
+        store.close()
+        raise
     return store
 
 

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -214,7 +214,7 @@ def test_the_checks_see_a_bookmark_that_is_ahead(tmp_path: Path) -> None:
         program.run("pull", code=0)
         check_the_end(program, around, 0)
         for kind, complaint in (("hackernews", "the cursor is ahead"), ("feed", "the whole feed was read")):
-            with sqlite3.connect(program.database) as connection:
+            with closing(sqlite3.connect(program.database)) as connection, connection:
                 lost = f"(SELECT MAX(id) FROM posts WHERE kind = '{kind}' AND text LIKE '%wonderful%')"
                 connection.execute(
                     f"DELETE FROM scores WHERE mention_id = (SELECT id FROM mentions WHERE post_id = {lost})"
