@@ -44,9 +44,7 @@ def _play(app: App, server: DemoServer, now: datetime) -> None:
     click.echo(f"A stand-in for five public sources answers at {server.url}. Two brands, one week of posts.\n")
     _pull(app, "First pull: history, so only what is younger than a day may alert.")
     server.advance()
-    _pull(
-        app, "\nSecond pull: one post was edited, one came late, one is new, one source answers 304, one is down."
-    )
+    _pull(app, "\nSecond pull: one post was edited, one came late, one is new, one source answers 304, one is down.")
     app.index()
     delivered = app.deliver()
     click.echo(f"\nAlerts: {delivered.sent} sent to the channel team-chat. The chat got:")
