@@ -86,7 +86,7 @@ class DefaultScorer:
             confidence=1.0,
             language=primary(text.language) or identify(text.text)[0],
             unscored="",
-            explanation=((f"rating {rating:g}/{text.rating_scale:g}", 1.0),),
+            explanation=((f"rating {rating:g}/{text.rating_scale:g}", round(worth(rating, text.rating_scale), 3)),),
             scorer=self.id,
         )
 
