@@ -80,9 +80,7 @@ class Intake:
         return Arrival(post, author, pairs, alerts)
 
     def _matches(self, post: Post, origin: Origin) -> Sequence[Match]:
-        stars = None if post.rating is None or not post.rating_scale else 5 * post.rating / post.rating_scale
-        subject = Subject(post.text, post.title, post.url, post.author, post.language, post.source, post.genre, stars)
-        matches = self._matcher.match(subject)
+        matches = self._matcher.match(subject_of(post))
         if origin.about and all(match.brand != origin.about for match in matches):
             return [Match(origin.about, (f"{origin.source} is about it",)), *matches]
         return matches
@@ -99,6 +97,12 @@ class Intake:
             *(int(origin.backfill), 1),
         )
         return mention, _score(its_id, found_at, verdict)
+
+
+def subject_of(post: Post) -> Subject:
+    """What a query is asked about; `rating:` speaks of stars, whatever scale the source has."""
+    stars = None if post.rating is None or not post.rating_scale else 5 * post.rating / post.rating_scale
+    return Subject(post.text, post.title, post.url, post.author, post.language, post.source, post.genre, stars)
 
 
 def _score(of: str, at: str, verdict: Verdict) -> Score:

@@ -67,6 +67,11 @@ class Watch(NamedTuple):
     news_at: str | None
     closed: str
 
+    @property
+    def name(self) -> str:
+        """The source, and the term where there is one: what people know it by."""
+        return f"{self.source} [{self.term}]" if self.term else self.source
+
 
 class Bookmark(NamedTuple):
     """Where a watch goes on from, written together with the posts it stands behind. None keeps what is stored."""

@@ -225,12 +225,13 @@ def test_what_is_written_as_csv_or_jsonl_is_read_back_as_it_was(rows: list[dict[
 
 @given(st.text(max_size=200))
 def test_any_text_is_an_archive_or_is_said_not_to_be(text: str) -> None:
-    list(read_jsonl(io.StringIO(text), "test"))
+    rows = list(read_jsonl(io.StringIO(text), "test"))
     try:
-        list(read_csv(io.StringIO("text,id\n" + text, newline=""), "test"))
-        list(read_csv(io.StringIO(text, newline=""), "test"))
-    except NoArchive:
-        pass  # said, in a sentence
+        rows += read_csv(io.StringIO("text,id\n" + text, newline=""), "test")
+        rows += read_csv(io.StringIO(text, newline=""), "test")
+    except NoArchive as error:
+        assert str(error)  # said, in a sentence
+    assert all(isinstance(row, Post) or row.problem for row in rows)
 
 
 # -- the command

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from listener.cli.main import opened, unknown
+from listener.intake import subject_of
 from listener.match import Matcher, Query, QueryError, Subject, lint, parse, search_terms
 
 _PAGE = 1000
@@ -73,9 +74,7 @@ def try_command(ctx: click.Context, name: str, query: str | None, show: int) -> 
         seen, matched = 0, []
         for post in _stored(app):
             seen += 1
-            stars = None if post.rating is None or not post.rating_scale else 5 * post.rating / post.rating_scale
-            about = (post.text, post.title, post.url, post.author, post.language, post.source, post.genre, stars)
-            if matcher.match(Subject(*about)):
+            if matcher.match(subject_of(post)):
                 matched.append(post)
     for advice in lint(name, tried):
         click.echo(f"advice: {advice}", err=True)

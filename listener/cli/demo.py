@@ -64,7 +64,8 @@ def _pull(app: App, title: str) -> None:
     ended = pull_watches(app, app.sync_watches(), due_only=False)
     for watch, run in ended:
         if run is not None:
-            name = watch.source + (f" [{watch.term}]" if watch.term else "")
-            click.echo(f"  {name:<26} {run.outcome:<10}{run.new:>3} new {run.edited:>2} edited  {run.error}".rstrip())
+            click.echo(
+                f"  {watch.name:<26} {run.outcome:<10}{run.new:>3} new {run.edited:>2} edited  {run.error}".rstrip()
+            )
     outcomes = Counter(run.outcome for _, run in ended if run)
     click.echo("  = " + ", ".join(f"{outcome} {n}" for outcome, n in sorted(outcomes.items())))

@@ -83,11 +83,10 @@ def _as_text(ended: list[tuple[Watch, Run | None]], delivered: DrainReport, late
 
 
 def _line(watch: Watch, run: Run | None) -> str:
-    name = watch.source + (f" [{watch.term}]" if watch.term else "")
     if run is None:
-        return f"{name:<32} busy       another process is pulling it"
+        return f"{watch.name:<32} busy       another process is pulling it"
     counts = f"{run.new:>5} new {run.edited:>3} edited {run.mentions:>5} mentions"
-    return f"{name:<32} {run.outcome:<10}{counts}  {run.error}".rstrip()
+    return f"{watch.name:<32} {run.outcome:<10}{counts}  {run.error}".rstrip()
 
 
 def _as_json(ended: list[tuple[Watch, Run | None]], delivered: DrainReport) -> str:

@@ -26,10 +26,9 @@ def sources_command(ctx: click.Context, as_json: bool) -> int:
             click.echo(json.dumps([_public(watch) for watch in watches], ensure_ascii=False, indent=2))
             return 0
         for watch in watches:
-            name = watch.source + (f" [{watch.term}]" if watch.term else "")
             state = "closed" if watch.closed else watch.last_outcome or "not asked"
             click.echo(
-                f"{name:<32} {state:<10} heard {when(watch.heard_at):<17} news {when(watch.news_at):<17} "
+                f"{watch.name:<32} {state:<10} heard {when(watch.heard_at):<17} news {when(watch.news_at):<17} "
                 f"due {when(watch.next_due)}  {watch.closed or watch.last_error}".rstrip()
             )
         if not watches:

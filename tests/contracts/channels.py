@@ -111,6 +111,7 @@ class ChannelContract:
     def test_any_2xx_is_success_whatever_it_says(self, status: int, http: HttpClient) -> None:
         with ChatServer([Say(status, body=b"" if status == 204 else b"<html>fine</html>")]) as chat:
             self.make(chat.url).deliver(NOTICE, key=KEY, now=NOW, http=http)
+        assert len(chat.heard) == 1
 
     def test_the_same_notice_under_the_same_key_gives_the_same_bytes(self, http: HttpClient) -> None:
         with ChatServer() as chat:
