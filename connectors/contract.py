@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from connectors.post import Page, Question, Validators
+from connectors.post import Checked, Known, Page, Question, Validators
 
 
 def _web_address(url: str) -> str:
@@ -86,6 +88,25 @@ class Http(Protocol):
         follow: bool = True,
     ) -> Answer: ...
 
+    def listen(self, url: str, *, idle: float = 1.0) -> AbstractContextManager[Iterator[bytes | None]]:
+        """The messages of a websocket (ws:// or wss://) as they come; None whenever `idle` seconds bring none, so that
+        the caller can hand on what it has. Ends when the server closes or the program stops."""
+
+
+class Facts(NamedTuple):
+    """What people should know of a source before they rely on it; the README's table of sources shows it.
+
+    `hears` and `misses` say what it brings and what it never can; `key` what access it needs ("none" or the kind of
+    key); `duty` what its terms ask of whoever reads it. `every` is the shortest interval that is kind to it, None where
+    the user's own `schedule.interval` is.
+    """
+
+    hears: str
+    misses: str
+    key: str = "none"
+    duty: str = "quote and link"
+    every: timedelta | None = None
+
 
 @runtime_checkable
 class Connector(Protocol):
@@ -97,13 +118,14 @@ class Connector(Protocol):
       it never decides what is new;
     - after a kill between two pages, pulling again from the last stored cursor yields the rest;
     - a wrong shape raises BadAnswer and names the field; an HTML page answering 200 is not an empty result;
+    - fields that it does not know are ignored, and those it can do without may be missing;
     - no sleep, retry, log, clock or database inside.
     """
 
     kind: ClassVar[str]
-    searches: ClassVar[bool]
-    """True: the source is asked for `question.term`. False: a whole feed is read and we match."""
+    """First half of a post's identity. Connectors that read one network in two ways share it."""
 
+    facts: ClassVar[Facts]
     options: ClassVar[type[Options]]
 
     def __init__(self, options: Any) -> None: ...
@@ -111,4 +133,19 @@ class Connector(Protocol):
     def address(self) -> str:
         """The URL (without secrets) whose host decides which watches must take turns."""
 
+    def terms(self, wanted: Sequence[str]) -> Sequence[str]:
+        """The terms of its watches, one watch each; `wanted` are those that the brands' queries cannot do without.
+
+        A source that searches gives them back in its own spelling; one that is read whole gives ("",), and we match;
+        one with parts of its own (countries, channels) names these."""
+
     def pull(self, question: Question, http: Http) -> Iterator[Page]: ...
+
+
+@runtime_checkable
+class Rechecks(Protocol):
+    """What a connector may do besides: ask about stored posts again, to learn of deletions and late edits."""
+
+    def recheck(self, known: Sequence[Known], http: Http) -> Iterator[Checked]:
+        """What the source says of each, in any order; those it said nothing of are left out. A post is gone only when
+        the source says so in its own words, never because something failed. Raises FetchError."""

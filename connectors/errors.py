@@ -17,12 +17,16 @@ class FetchError(Exception):
     """One sentence for a person; never holds a secret. `status` is the HTTP status, 0 when there was none.
 
     `retry_after` is the earliest time (aware UTC) at which the source wants to be asked again, if it said so.
+    `answer` is the beginning of the body that came with the status, for connectors that can read it; never shown.
     """
 
-    def __init__(self, message: str, *, status: int = 0, retry_after: datetime | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int = 0, retry_after: datetime | None = None, answer: bytes = b""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.answer = answer
 
 
 class RateLimited(FetchError):

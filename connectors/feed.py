@@ -14,7 +14,7 @@ from typing import ClassVar
 from urllib.parse import urljoin, urlsplit
 
 from connectors import feed_json, feed_safe, feed_xml
-from connectors.contract import Answer, Http, Options, WebAddress
+from connectors.contract import Answer, Facts, Http, Options, WebAddress
 from connectors.errors import BadAnswer, FetchError
 from connectors.feed_entry import Channel, Origin, hash_of, to_post
 from connectors.feed_pace import poll_after
@@ -51,7 +51,10 @@ class Feed:
     """
 
     kind: ClassVar[str] = "feed"
-    searches: ClassVar[bool] = False
+    facts: ClassVar[Facts] = Facts(
+        hears="RSS 2.0, Atom, RDF and JSON Feed: blogs, forums, Google Alerts, release notes, reviews",
+        misses="what has come and gone between two pulls",
+    )
     options: ClassVar[type[Options]] = FeedOptions
 
     def __init__(self, options: FeedOptions) -> None:
@@ -63,14 +66,18 @@ class Feed:
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
 
+    def terms(self, wanted: Sequence[str]) -> Sequence[str]:
+        return ("",)
+
     def pull(self, question: Question, http: Http) -> Iterator[Page]:
-        answer = http.get(self._url, validators=question.validators)
+        answer = http.get(question.address or self._url, validators=question.validators)
         if answer.unchanged:
             yield Page(unchanged=True, validators=answer.validators, moved_to=answer.moved_to)
             return
         channel = self._parse(answer)
         hashes = [hash_of(entry) for entry in channel.entries]
         seen = frozenset(question.cursor.split())
+        turnover = bool(seen) and seen.isdisjoint(hashes)
         channel.entries = [e for e, its in zip(channel.entries, hashes, strict=True) if its not in seen]
         posts = self._posts(channel, answer.url, question.now)
         validators: Validators | None = answer.validators
@@ -83,7 +90,7 @@ class Feed:
                 channel.gap, validators = trouble, None
         posts = posts if _ascends(posts) else posts[::-1]
         for at in range(0, len(posts) - PAGE, PAGE):
-            yield Page(posts[at : at + PAGE])
+            yield Page(posts[at : at + PAGE], turnover=turnover)
         yield Page(
             posts[(len(posts) - 1) // PAGE * PAGE :],
             cursor=" ".join(hashes),
@@ -91,6 +98,7 @@ class Feed:
             gap=channel.gap,
             poll_after=poll_after(channel, question.now),
             moved_to=answer.moved_to,
+            turnover=turnover,
         )
 
     def _parse(self, answer: Answer) -> Channel:

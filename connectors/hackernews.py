@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from connectors.contract import Http, Options, WebAddress
-from connectors.errors import BadAnswer
+from connectors.contract import Facts, Http, Options, WebAddress
+from connectors.fields import Fields
 from connectors.post import Author, Genre, Page, Post, Question
 
 _REACHABLE = 1_000
@@ -38,7 +38,10 @@ class HackerNews:
     """
 
     kind: ClassVar[str] = "hackernews"
-    searches: ClassVar[bool] = True
+    facts: ClassVar[Facts] = Facts(
+        hears="stories and comments that name a term, through Algolia's search",
+        misses="deletions; the index is hours late at times, so each pull looks back",
+    )
     options: ClassVar[type[Options]] = HackerNewsOptions
 
     def __init__(self, options: HackerNewsOptions) -> None:
@@ -48,6 +51,9 @@ class HackerNews:
 
     def address(self) -> str:
         return self._url
+
+    def terms(self, wanted: Sequence[str]) -> Sequence[str]:
+        return wanted
 
     def pull(self, question: Question, http: Http) -> Iterator[Page]:
         end = int(question.now.timestamp())
@@ -76,10 +82,10 @@ class HackerNews:
             return since  # a cursor of another program or version: reading again loses nothing
         return max(until - self._overlap, since)
 
-    def _window(self, term: str, after: int, until: int, http: Http) -> tuple[list[Any], int]:
+    def _window(self, term: str, after: int, until: int, http: Http) -> tuple[list[Fields], int]:
         """The hits created in (after, until], and how many Algolia says there are."""
-        hits: list[Any] = []
-        total = page = 0
+        hits: list[Fields] = []
+        page = 0
         while True:
             answer = http.get(
                 self._url,
@@ -92,63 +98,54 @@ class HackerNews:
                     "typoTolerance": "false",
                 },
             )
-            found, total, pages = self._checked(answer.json())
+            document = Fields(answer.json(), self._url)
+            found = list(document.many("hits", "a hit"))
+            total, pages = self._count(document, "nbHits", len(found)), self._count(document, "nbPages", 1)
             hits += found
             page += 1
             to_be_halved = total > _REACHABLE and until - after > 1
             if to_be_halved or page >= pages or not found or len(hits) >= _REACHABLE:
                 return hits, total
 
-    def _checked(self, answer: Any) -> tuple[list[Any], int, int]:
-        if not isinstance(answer, dict):
-            raise BadAnswer(f"{self._url} answered JSON that is not an object")
-        hits = answer.get("hits")
-        if not isinstance(hits, list):
-            raise BadAnswer(f'{self._url} answered without a list "hits"')
-        return hits, self._count(answer, "nbHits", len(hits)), self._count(answer, "nbPages", 1)
-
-    def _count(self, answer: Mapping[str, Any], name: str, default: int) -> int:
-        value = answer.get(name, default)
-        if not isinstance(value, int) or value < 0:
-            raise BadAnswer(f'{self._url} answered "{name}" that is not a number')
+    def _count(self, document: Fields, name: str, default: int) -> int:
+        value = document.count(name) if name in document else default
+        if value is None or value < 0:
+            raise document.wrong(name, "is not a number")
         return value
 
-    def _posts(self, hits: list[Any]) -> list[Post]:
+    def _posts(self, hits: list[Fields]) -> list[Post]:
         by_id: dict[str, tuple[int, int, Post]] = {}  # paging shifts when items arrive meanwhile: one may come twice
         for hit in hits:
             created, post = self._post(hit)
             by_id[post.source_id] = (created, int(post.source_id), post)
         return [post for _, _, post in sorted(by_id.values(), key=lambda found: found[:2])]
 
-    def _post(self, hit: Any) -> tuple[int, Post]:
-        if not isinstance(hit, dict):
-            raise BadAnswer(f'{self._url} answered a "hits" entry that is not an object')
-        given = hit.get("objectID")
-        item = str(given) if isinstance(given, (str, int)) else ""
+    def _post(self, hit: Fields) -> tuple[int, Post]:
+        item = hit.key("objectID")
         if not (item.isascii() and item.isdecimal() and len(item) < 19):
-            raise BadAnswer(f'{self._url} answered a hit without a numeric "objectID"')
-        created = hit.get("created_at_i")
-        if not isinstance(created, int) or not 0 <= created < 2**40:
-            raise BadAnswer(f'{self._url} answered a hit without a number "created_at_i" (item {item})')
-        comment = _text(hit, "comment_text")
-        is_comment = bool(comment) or "comment" in _names(hit)
-        title = "" if is_comment else _text(hit, "title") or _text(hit, "story_title")
-        body = comment or _text(hit, "story_text") or _text(hit, "text")
-        author = _text(hit, "author")
-        story = hit.get("story_id") or item
+            raise hit.wrong("objectID", "is not a number")
+        created = hit.count("created_at_i")
+        if created is None or not 0 <= created < 2**40:
+            raise hit.wrong("created_at_i", "is not a number")
+        comment = hit.text("comment_text")
+        tags = hit.texts("_tags")
+        is_comment = bool(comment) or "comment" in tags
+        title = "" if is_comment else hit.text("title") or hit.text("story_title")
+        body = comment or hit.text("story_text") or hit.text("text")
+        author = hit.text("author")
         return created, Post(
             kind=self.kind,
             source_id=item,
             url=_ITEM + item,
             # A story that is only a link: its address is all the text there is.
-            body=body or ("" if is_comment else _text(hit, "url")),
+            body=body or ("" if is_comment else hit.text("url")),
             markup="html" if body else "plain",
             title=title,
             author=Author(id=author, name=author, url=_USER + author) if author else None,
-            published_at=_moment(created),
-            genre=_genre(hit, is_comment, title),
-            thread=str(story) if isinstance(story, (str, int)) else item,
-            reach=_reach(hit),
+            published_at=hit.time("created_at_i"),
+            genre="comment" if is_comment else _genre(tags, title),
+            thread=hit.key("story_id") if "story_id" in hit else item,
+            reach=hit.reach(points="points", comments="num_comments"),
         )
 
 
@@ -158,34 +155,6 @@ def _phrase(term: str) -> str:
     return f'"{bare}"' if " " in bare else bare
 
 
-def _names(hit: Mapping[str, Any]) -> list[Any]:
-    tags = hit.get("_tags")
-    return tags if isinstance(tags, list) else []
-
-
-def _genre(hit: Mapping[str, Any], is_comment: bool, title: str) -> Genre:
-    if is_comment:
-        return "comment"
-    asks = "ask_hn" in _names(hit) or title.startswith("Ask HN")
+def _genre(tags: Sequence[str], title: str) -> Genre:
+    asks = "ask_hn" in tags or title.startswith("Ask HN")
     return "question" if asks and title.rstrip().endswith("?") else "post"
-
-
-def _reach(hit: Mapping[str, Any]) -> dict[str, int]:
-    counts = (("points", hit.get("points")), ("comments", hit.get("num_comments")))
-    return {name: count for name, count in counts if isinstance(count, int) and abs(count) < 2**40}
-
-
-def _text(hit: Mapping[str, Any], name: str) -> str:
-    value = hit.get(name)
-    if value is not None and not isinstance(value, str):
-        raise BadAnswer(
-            f'Hacker News answered a hit whose "{name}" is not a text (item {str(hit.get("objectID"))[:20]})'
-        )
-    return value or ""
-
-
-def _moment(seconds: int) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

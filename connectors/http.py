@@ -132,6 +132,11 @@ class HttpClient:
             return self._send(new_ask("POST", url, own, content=content or b"", follow=follow), call, None, "")
 
     @contextmanager
+    def listen(self, url: str, *, idle: float = 1.0) -> Iterator[Iterator[bytes | None]]:
+        raise NotImplementedError
+        yield iter(())
+
+    @contextmanager
     def _call(self, url: str, *, host_only: bool) -> Iterator[Call]:
         """Count the call in and out, and turn whatever goes wrong in it into one of our errors."""
         call = Call(url, host_only, self._deadline, 0.0)
@@ -182,8 +187,7 @@ class HttpClient:
             if 200 <= response.status_code < 300:
                 body = read_body(chunks, headers, self._max_body, call.where)
             else:
-                body = b""
-                drain(chunks, headers)
+                body = drain(chunks, headers)
             return Received(response.status_code, headers, body)
         finally:
             response.stream.close()  # type: ignore[union-attr]
@@ -234,25 +238,24 @@ class HttpClient:
                 f"{call.where} asks for fewer requests (HTTP {status}): nothing more from it{until}.",
                 status=status,
                 retry_after=wish,
+                answer=got.body,
             )
-        _refuse(status, call.where, wish)
+        _refuse(got, call.where, wish)
 
 
-def _refuse(status: int, where: str, wish: datetime | None) -> NoReturn:
+def _refuse(got: Received, where: str, wish: datetime | None) -> NoReturn:
+    status = got.status
+    kind: type[FetchError] = FetchError
+    what = f"{'redirects' if 300 <= status < 400 else 'answered'} with HTTP {status}."
     if status in (401, 403):
-        raise AuthError(
-            f"{where} refuses access (HTTP {status}); check the credentials and permissions.",
-            status=status,
-            retry_after=wish,
-        )
-    if status == 410:
-        raise Gone(f"{where} is gone for good (HTTP 410).", status=status)
-    if status == 304:
-        raise BadAnswer(f"{where} answered 304 to a request that was not conditional.", status=status)
-    if status == 404:
-        raise FetchError(f"{where} was not found (HTTP 404); check the address.", status=status)
-    what = "redirects" if 300 <= status < 400 else "answered"
-    raise FetchError(f"{where} {what} with HTTP {status}.", status=status, retry_after=wish)
+        kind, what = AuthError, f"refuses access (HTTP {status}); check the credentials and permissions."
+    elif status == 410:
+        kind, what = Gone, "is gone for good (HTTP 410)."
+    elif status == 304:
+        kind, what = BadAnswer, "answered 304 to a request that was not conditional."
+    elif status == 404:
+        what = "was not found (HTTP 404); check the address."
+    raise kind(f"{where} {what}", status=status, retry_after=wish, answer=got.body)
 
 
 def _reply(ask: Ask, got: Received, call: Call, known: Validators | None, identity: str, *, moved: bool) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -34,7 +34,9 @@ class Post(NamedTuple):
     `kind` and `source_id` are its identity: the connector's kind and the id the source guarantees to be global.
     `body` is the raw original in `markup`; `title` is plain text. Times are aware UTC; `published_at` is None
     when the source says none or nonsense. `rating` is on a scale from 0 (or 1) up to `rating_scale`
-    (5 stars, 100 percent, 1 = a thumb). `language` is the source's own hint, not a detection.
+    (5 stars, 100 percent, 1 = a thumb). `language` is the source's own hint, not a detection. `ref` is how the source
+    is asked for this post again where `source_id` does not tell (a local number, an API path). `deleted` says that the
+    source has taken it away: a post with nothing else but its id.
     """
 
     kind: str
@@ -53,6 +55,7 @@ class Post(NamedTuple):
     thread: str = ""
     reach: Mapping[str, int] = _NOTHING
     deleted: bool = False
+    ref: str = ""
 
     @property
     def id(self) -> str:
@@ -65,9 +68,28 @@ class Post(NamedTuple):
         return short_id(self.title, self.body, str(self.rating), str(self.deleted))
 
 
+class Known(NamedTuple):
+    """A stored post that its source is asked about again."""
+
+    source_id: str
+    ref: str = ""
+    url: str = ""
+
+
+class Checked(NamedTuple):
+    """What became of a known post: as it stands now, or None when the source said that it is gone."""
+
+    source_id: str
+    post: Post | None = None
+
+
 def short_id(*parts: str) -> str:
     """80 bits of BLAKE2b over the parts: no two of a thousand million posts are likely to share one."""
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +107,9 @@ class Question:
     """What a connector gets of a watch; it knows nothing of brands or tables.
 
     `cursor` is whatever the connector put into its last stored Page. `since` bounds the first pull (aware UTC).
-    `now` is the time of asking: connectors read no clock.
+    `now` is the time of asking: connectors read no clock. `address` is where a permanent redirect said the source lives
+    now, "" where none did. `stay` and `relevant` are for streams: how long to keep listening once what had happened by
+    `now` is read, and whether a text is worth a Post at all (False: no brand can match it).
     """
 
     now: datetime
@@ -93,6 +117,9 @@ class Question:
     cursor: str = ""
     validators: Validators = field(default_factory=Validators)
     since: datetime | None = None
+    address: str = ""
+    stay: timedelta = timedelta()
+    relevant: Callable[[str], bool] = _always
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +129,8 @@ class Page:
     `cursor`: "" keeps the watch's cursor as it is. `validators`: None keeps the stored ones. `unchanged`: the source
     proved that nothing is new (304 or same body). `gap` says in a sentence what could not be read (the run becomes
     `partial`). `poll_after` is the source's own wish for the least time between two pulls. `moved_to` is
-    a permanent new address.
+    a permanent new address. `turnover`: a window that shows the newest posts only shows none of those it showed last
+    time, so that some have come and gone in between, unless a post of this page is stored already.
     """
 
     posts: Sequence[Post] = ()
@@ -112,3 +140,4 @@ class Page:
     gap: str = ""
     poll_after: timedelta | None = None
     moved_to: str = ""
+    turnover: bool = False

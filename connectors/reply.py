@@ -27,7 +27,7 @@ _MOST_TEXT = 25_000_000  # bytes of the decoded text: one emoji makes Python spe
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came back on one hop; the body only of a 2xx."""
+    """What came back on one hop; of a body that is not of a 2xx only the beginning."""
 
     status: int
     headers: Mapping[str, str]
@@ -127,22 +127,28 @@ def joined(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def drain(chunks: Iterator[bytes], headers: Mapping[str, str]) -> None:
-    """Read a short (or no) body that nobody wants: a connection is kept only if its answer was read to the end.
+def drain(chunks: Iterator[bytes], headers: Mapping[str, str]) -> bytes:
+    """The beginning of the body behind a status that is no success: some APIs explain themselves there, and
+    a connection is kept only if its answer was read to the end. What cannot be read is left out.
 
     Raises FetchError only for the deadline.
     """
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > _DRAIN:
-        return
-    size = 0
+        return b""
+    wire = bytearray()
     try:
         for chunk in chunks:
-            size += len(chunk)
-            if size > _DRAIN:
-                return
+            wire += chunk
+            if len(wire) > _DRAIN:
+                break
     except (httpx.HTTPError, OSError):
         pass  # The status has been read, the rest was only for the connection's sake.
+    try:
+        inflater = _inflater(headers.get("content-encoding", ""), "")
+        return bytes(wire[:_DRAIN] if inflater is None else next(iter(inflater.feed(bytes(wire))), b"")[:_DRAIN])
+    except BadAnswer:
+        return b""
 
 
 def _inflater(encoding: str, where: str) -> _Inflater | None:

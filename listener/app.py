@@ -92,14 +92,12 @@ class App:
         return self.store.watches()
 
     def questions(self) -> list[tuple[Source, str]]:
-        """Source × search term; a feed is one question without a term."""
-        wanted = [term for query in self.config.queries.values() for term in search_terms(query)]
+        """Each source with each of its terms."""
+        wanted = dict.fromkeys(term for query in self.config.queries.values() for term in search_terms(query))
         return [
             (source, term)
             for source in self.config.sources.values()
-            for term in (
-                (source.settings.terms or tuple(dict.fromkeys(wanted))) if source.connector.searches else ("",)
-            )
+            for term in dict.fromkeys(source.connector.terms(source.settings.terms or tuple(wanted)))
         ]
 
     def pull_job(self, watch: Watch, done: Callable[[Watch, Run | None], None], *, due_only: bool = True) -> Job:

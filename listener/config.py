@@ -178,7 +178,8 @@ def _sources(settings: Settings, problems: list[str]) -> dict[str, Source]:
         if name in sources:
             problems.append(f'sources "{name}": two sources have this name; give each its own.')
         if connector is not None:
-            sources[name] = Source(name, connector, given, given.interval or settings.schedule.interval)
+            kindest = max(settings.schedule.interval, connector.facts.every or timedelta())
+            sources[name] = Source(name, connector, given, given.interval or kindest)
     return sources
 
 

@@ -1,4 +1,4 @@
-"""Our connectors keep the obligations that strangers' connectors are asked to keep."""
+"""Our first connectors keep the obligations that strangers' connectors are asked to keep."""
 
 from __future__ import annotations
 
@@ -8,39 +8,27 @@ import pytest
 
 from connectors.feed import Feed, FeedOptions
 from connectors.hackernews import HackerNews, HackerNewsOptions
-from connectors.http import HttpClient
-from tests.contracts.connectors import NOW, ConnectorContract, Sample, World
+from tests.contracts.connectors import ConnectorContract, Sample, World, visitor
 from tests.standins.feeds import FeedServer, Item
 from tests.standins.hackernews import HackerNewsServer, hit
-from tests.standins.loopback import Told
-
-
-@pytest.fixture
-def http() -> Iterator[HttpClient]:
-    with HttpClient(
-        user_agent="listener-tests (mailto:tests@example.org)", now=lambda: NOW, gap=0.0, allow_private=["127.0.0.1/32"]
-    ) as client:
-        yield client
 
 
 class TestFeed(ConnectorContract):
     @pytest.fixture(params=["rss", "atom", "rdf", "json"])
-    def world(self, request: pytest.FixtureRequest, http: HttpClient) -> Iterator[World]:
-        with FeedServer(window=2_000) as server:
+    def world(self, request: pytest.FixtureRequest) -> Iterator[World]:
+        with FeedServer(window=2_000) as server, visitor() as http:
 
             def publish(samples: Sequence[Sample]) -> None:
                 server.publish(
                     *(Item(id=f"n{sample.number}", title=sample.text, published=sample.at) for sample in samples)
                 )
 
-            def answer(status: int, kind: str, body: bytes) -> None:
-                server.override = Told(status, body, {"Content-Type": kind})
-
             yield World(
                 Feed(FeedOptions(url=server.url(request.param))),
                 http,
+                server,
                 publish,
-                answer,
+                edit=lambda number, text: server.edit(f"n{number}", title=text),
                 wrong_shapes=(
                     b"",
                     b"just text",
@@ -50,13 +38,15 @@ class TestFeed(ConnectorContract):
                     b'<!DOCTYPE rss [<!ENTITY a "b">]><rss><channel/></rss>',
                 ),
                 undated=True,
+                optional=frozenset({"url", "date_published", "date_modified", "authors", "content_html"}),
+                lenient=True,
             )
 
 
 class TestHackerNews(ConnectorContract):
     @pytest.fixture(params=[1_000, 100])
-    def world(self, request: pytest.FixtureRequest, http: HttpClient) -> Iterator[World]:
-        with HackerNewsServer(largest_page=request.param) as server:
+    def world(self, request: pytest.FixtureRequest) -> Iterator[World]:
+        with HackerNewsServer(largest_page=request.param) as server, visitor() as http:
 
             def publish(samples: Sequence[Sample]) -> None:
                 server.publish(
@@ -67,14 +57,11 @@ class TestHackerNews(ConnectorContract):
                     )
                 )
 
-            def answer(status: int, kind: str, body: bytes) -> None:
-                server.override = Told(status, body, {"Content-Type": kind})
-
             yield World(
                 HackerNews(HackerNewsOptions(base_url=server.base_url)),
                 http,
+                server,
                 publish,
-                answer,
                 wrong_shapes=(
                     b"[]",
                     b"{}",
@@ -84,4 +71,5 @@ class TestHackerNews(ConnectorContract):
                     b'{"hits": [{"objectID": "1", "created_at_i": "x"}], "nbHits": 1}',
                     b'{"hits": [{"objectID": "1", "created_at_i": 5, "title": []}], "nbHits": 1}',
                 ),
+                optional=frozenset({"author", "_tags", "created_at", "nbPages", "page", "hitsPerPage", "query"}),
             )

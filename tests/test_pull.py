@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
 
-from connectors.contract import Http, Options
+from connectors.contract import Facts, Http, Options
 from connectors.errors import AuthError, BadAnswer, FetchError, Gone, RateLimited
 from connectors.post import Page, Post, Question, Validators
 from listener.alerts.rules import Rule
@@ -34,7 +34,7 @@ class Scripted:
     """Yields its pages, raises its errors, remembers what it was asked."""
 
     kind: ClassVar[str] = "scripted"
-    searches: ClassVar[bool] = False
+    facts: ClassVar[Facts] = Facts(hears="what a test says", misses="all else")
     options: ClassVar[type[Options]] = Options
 
     def __init__(self, *steps: Page | BaseException) -> None:
@@ -43,6 +43,9 @@ class Scripted:
 
     def address(self) -> str:
         return "https://scripted.example/"
+
+    def terms(self, wanted: Sequence[str]) -> Sequence[str]:
+        return wanted
 
     def pull(self, question: Question, http: Http) -> Iterator[Page]:
         self.asked.append(question)

@@ -3,8 +3,8 @@
     class TestMine(ConnectorContract):
         @pytest.fixture
         def world(self):
-            with MyStandIn() as server, HttpClient(...) as http:
-                yield World(MyConnector(options), http, publish=..., answer=..., wrong_shapes=(b"{}",))
+            with MyStandIn() as server, visitor() as http:
+                yield World(MyConnector(options), http, server, publish=..., wrong_shapes=(b"{}",))
 
 A connector is asked over real HTTP; the stand-in is the author's own server on the loopback.
 """
@@ -14,17 +14,39 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from pydantic import ValidationError
 
-from connectors.contract import Connector, Http, Options
-from connectors.errors import BadAnswer
+from connectors.contract import Connector, Facts, Http, Options
+from connectors.errors import BadAnswer, RateLimited
+from connectors.http import HttpClient
 from connectors.post import Page, Post, Question, Validators
+from tests.standins.loopback import Loopback, Told
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+_LATER = NOW + timedelta(minutes=15)
+_BETTER_AT = NOW + timedelta(minutes=20)
+"""When a throttling source wants to be asked again."""
+
+
+def visitor() -> HttpClient:
+    """A client that may ask the loopback."""
+    return HttpClient(
+        user_agent="listener-tests (mailto:tests@example.org)", now=lambda: NOW, gap=0.0, allow_private=["127.0.0.1/32"]
+    )
+
+
+WISHES = {
+    "seconds": ("Retry-After", f"{(_BETTER_AT - NOW).seconds}"),
+    "HTTP date": ("Retry-After", format_datetime(_BETTER_AT, usegmt=True)),
+    "ISO reset": ("X-RateLimit-Reset", _BETTER_AT.isoformat().replace("+00:00", ".290188Z")),
+    "epoch reset": ("RateLimit-Reset", f"{_BETTER_AT.timestamp():.0f}"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,19 +66,30 @@ class Sample:
 class World:
     """A connector and the power over its source.
 
-    `publish` adds posts in that order; `answer` makes the source say (status, content type, body) to everything.
-    `wrong_shapes` are bodies of status 200 that the source could send and that are not what it promises.
-    `many` is how many posts surely take more than one page. `undated`: the source knows posts without a date.
+    `publish` adds posts in that order; the same sample twice is a post that the source lists twice. `edit` gives the
+    post of a number another text; None when the source has no edits or does not show them. `wrong_shapes` are bodies of
+    status 200 that the source could send and that are not what it promises. `many` is how many posts surely take more
+    than one page. `undated`: the source knows posts without a date. `late` is how much older than the newest post one
+    may be that arrives after it. `optional` names the JSON fields that may be missing. `lenient`: of an answer that is
+    cut off the connector saves what it can.
     """
 
     connector: Connector
     http: Http
+    server: Loopback
     publish: Callable[[Sequence[Sample]], None]
-    answer: Callable[[int, str, bytes], None]
+    edit: Callable[[int, str], None] | None = None
     wrong_shapes: Sequence[bytes] = (b"",)
     many: int = 1_100
     undated: bool = False
+    late: timedelta = timedelta(hours=20)
+    optional: frozenset[str] = frozenset()
+    lenient: bool = False
     term: str = "acme"
+
+    def answer(self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Make the source say this to everything."""
+        self.server.override = Told(status, body, {"Content-Type": kind, **(headers or {})})
 
 
 @dataclass
@@ -109,6 +142,8 @@ class ConnectorContract:
         assert isinstance(connector, Connector)
         assert connector.kind == connector.kind.lower().strip() != ""
         assert issubclass(connector.options, Options)
+        assert isinstance(connector.facts, Facts) and all((connector.facts.hears, connector.facts.misses))
+        assert len(set(connector.terms(["acme", "acme cloud"]))) > 0
         with pytest.raises(ValidationError):
             connector.options.model_validate({"no_such_option": 1})
         address = urlsplit(connector.address())
@@ -141,8 +176,8 @@ class ConnectorContract:
         keeper = Keeper(world)
         world.publish([Sample(1, NOW - timedelta(hours=3)), Sample(2, NOW - timedelta(hours=1))])
         keeper.pull()
-        world.publish([Sample(3, NOW - timedelta(hours=20)), Sample(4, NOW - timedelta(hours=2))])
-        keeper.pull(NOW + timedelta(minutes=15))
+        world.publish([Sample(3, NOW - timedelta(hours=1) - world.late), Sample(4, NOW - timedelta(minutes=70))])
+        keeper.pull(_LATER)
         assert keeper.numbers == {1, 2, 3, 4}
 
     def test_nothing_is_lost_when_items_share_a_second(self, world: World) -> None:
@@ -151,7 +186,7 @@ class ConnectorContract:
         world.publish([Sample(number, moment) for number in range(5)])
         keeper.pull()
         world.publish([Sample(number, moment) for number in range(5, 9)])
-        keeper.pull(NOW + timedelta(minutes=15))
+        keeper.pull(_LATER)
         assert keeper.numbers == set(range(9))
 
     def test_undated_items_arrive_once_and_without_a_guess(self, world: World) -> None:
@@ -184,3 +219,70 @@ class ConnectorContract:
             with pytest.raises(BadAnswer) as caught:
                 Keeper(world).pull()
             assert 10 < len(str(caught.value)) < 500 and "\n" not in str(caught.value)
+
+    def test_a_post_listed_twice_is_one_post(self, world: World) -> None:
+        sample = Sample(1, NOW - timedelta(hours=2))
+        world.publish([sample, sample, Sample(2, NOW - timedelta(hours=1))])
+        ids = [post.id for page in Keeper(world).pull() for post in page.posts]
+        assert len(ids) == len(set(ids)) == 2
+
+    def test_an_edited_post_keeps_its_id_and_comes_again(self, world: World) -> None:
+        if world.edit is None:
+            pytest.skip("the source shows no edits")
+        keeper = Keeper(world)
+        world.publish(spread(3))
+        keeper.pull()
+        before = set(keeper.posts)
+        world.edit(1, "acme number 1 was mended")
+        keeper.pull(_LATER)
+        assert set(keeper.posts) == before
+        assert [post for post in keeper.posts.values() if "was mended" in post.body + post.title]
+
+    def test_fields_that_nobody_knows_change_nothing(self, world: World) -> None:
+        world.publish(spread(5))
+        plain = [post for page in Keeper(world).pull() for post in page.posts]
+        world.server.twist = with_strangers
+        assert [post for page in Keeper(world).pull() for post in page.posts] == plain
+
+    def test_optional_fields_may_be_missing(self, world: World) -> None:
+        world.publish(spread(5))
+        ids = [post.id for page in Keeper(world).pull() for post in page.posts]
+        world.server.twist = lambda document: without(document, world.optional)
+        assert sorted(post.id for page in Keeper(world).pull() for post in page.posts) == sorted(ids)
+
+    def test_an_answer_that_is_cut_off_is_not_taken_for_the_whole(self, world: World) -> None:
+        world.publish(spread(6))
+        world.server.cut = 0.7
+        keeper = Keeper(world)
+        if world.lenient:
+            pages = keeper.pull()
+            assert any(page.gap for page in pages) or not any(v.etag for v in (keeper.validators,))
+        else:
+            with pytest.raises(BadAnswer):
+                keeper.pull()
+        world.server.cut = 1.0
+        keeper.pull()
+        assert keeper.numbers == set(range(6))
+
+    @pytest.mark.parametrize("header", sorted(WISHES))
+    def test_a_source_that_throttles_says_until_when(self, world: World, header: str) -> None:
+        name, value = WISHES[header]
+        world.answer(429, "application/json", b"{}", {name: value})
+        with pytest.raises(RateLimited) as caught:
+            Keeper(world).pull()
+        wish = caught.value.retry_after
+        assert wish is not None and abs(wish - _BETTER_AT) < timedelta(seconds=2)
+
+
+def with_strangers(value: Any) -> Any:
+    """`value` with a field that nobody knows in every object."""
+    if isinstance(value, dict):
+        return {**{key: with_strangers(one) for key, one in value.items()}, "x_unheard_of": {"deep": [1, None, "x"]}}
+    return [with_strangers(one) for one in value] if isinstance(value, list) else value
+
+
+def without(value: Any, names: frozenset[str]) -> Any:
+    """`value` with none of `names` in any object."""
+    if isinstance(value, dict):
+        return {key: without(one, names) for key, one in value.items() if key not in names}
+    return [without(one, names) for one in value] if isinstance(value, list) else value
