@@ -22,10 +22,10 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import ValidationError
 
-from connectors.contract import Connector, Facts, Http, Options
-from connectors.errors import BadAnswer, RateLimited
+from connectors.contract import Connector, Facts, Http, Options, Rechecks
+from connectors.errors import BadAnswer, FetchError, RateLimited
 from connectors.http import HttpClient
-from connectors.post import Page, Post, Question, Validators
+from connectors.post import Known, Page, Post, Question, Validators
 from tests.standins.loopback import Loopback, Told
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -67,7 +67,8 @@ class World:
     """A connector and the power over its source.
 
     `publish` adds posts in that order; the same sample twice is a post that the source lists twice. `edit` gives the
-    post of a number another text; None when the source has no edits or does not show them. `wrong_shapes` are bodies of
+    post of a number another text; None when the source has no edits or does not show them. `remove` takes it away; None
+    when the connector cannot ask about stored posts again (it is no `Rechecks`). `wrong_shapes` are bodies of
     status 200 that the source could send and that are not what it promises. `many` is how many posts surely take more
     than one page. `undated`: the source knows posts without a date. `late` is how much older than the newest post one
     may be that arrives after it. `optional` names the JSON fields that may be missing. `lenient`: of an answer that is
@@ -79,6 +80,7 @@ class World:
     server: Loopback
     publish: Callable[[Sequence[Sample]], None]
     edit: Callable[[int, str], None] | None = None
+    remove: Callable[[int], None] | None = None
     wrong_shapes: Sequence[bytes] = (b"",)
     many: int = 1_100
     undated: bool = False
@@ -122,6 +124,10 @@ class Keeper:
         self.validators = page.validators or self.validators
         for post in page.posts:
             self.posts[post.id] = post
+
+    @property
+    def known(self) -> list[Known]:
+        return [Known(post.source_id, post.ref, post.url) for post in self.posts.values()]
 
     @property
     def numbers(self) -> set[int]:
@@ -237,6 +243,37 @@ class ConnectorContract:
         keeper.pull(_LATER)
         assert set(keeper.posts) == before
         assert [post for post in keeper.posts.values() if "was mended" in post.body + post.title]
+
+    def test_a_recheck_tells_what_is_gone_from_what_stands(self, world: World) -> None:
+        if world.remove is None:
+            assert not isinstance(world.connector, Rechecks)
+            pytest.skip("the source cannot be asked about single posts")
+        keeper = Keeper(world)
+        world.publish(spread(4))
+        keeper.pull()
+        assert isinstance(world.connector, Rechecks)
+        posts = {post.body + post.title: post for post in keeper.posts.values()}
+        (removed,) = (post.source_id for text, post in posts.items() if "number 2 " in text)
+        world.remove(2)
+        checked = list(world.connector.recheck(keeper.known, world.http))
+        assert {one.source_id for one in checked if one.post is None} == {removed}
+        standing = {one.post.id: one.post.fingerprint for one in checked if one.post is not None}
+        stored = {post.id: post.fingerprint for post in keeper.posts.values() if post.source_id != removed}
+        assert standing == stored
+
+    def test_a_source_in_trouble_has_deleted_nothing(self, world: World) -> None:
+        keeper = Keeper(world)
+        world.publish(spread(2))
+        keeper.pull()
+        if not isinstance(world.connector, Rechecks):
+            pytest.skip("the source cannot be asked about single posts")
+        for status, body in ((500, b"{}"), (200, b"<!DOCTYPE html><html><title>Log in</title></html>"), (403, b"no")):
+            world.answer(status, "text/html", body)
+            checked = []
+            with pytest.raises(FetchError):
+                for one in world.connector.recheck(keeper.known, world.http):
+                    checked.append(one)
+            assert not checked
 
     def test_fields_that_nobody_knows_change_nothing(self, world: World) -> None:
         world.publish(spread(5))
