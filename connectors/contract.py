@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from connectors.post import Checked, Known, Page, Question, Validators
 
 
-def _web_address(url: str) -> str:
+def web_address(url: str) -> str:
     """Raises ValueError for what no request could go to."""
     url = url.strip()
     try:
@@ -26,7 +26,7 @@ def _web_address(url: str) -> str:
     return url
 
 
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+WebAddress = Annotated[str, AfterValidator(web_address)]
 
 
 class Options(BaseModel):

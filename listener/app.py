@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from connectors.http import HttpClient
+from connectors.errors import FetchError
+from connectors.http import HttpClient, redact
 from connectors.post import short_id
 from listener.alerts.outbox import DrainReport, drain
 from listener.alerts.rules import Rule
@@ -22,10 +24,16 @@ from listener.pull import Puller
 from listener.schedule.engine import Engine, Job, ThreadEngine
 from listener.sentiment.contract import Scorer
 from listener.sentiment.scorer import DefaultScorer
+from listener.sweep import Sweeper
 from storage.contract import Store
 from storage.errors import StoreError
 from storage.records import Run, Watch, stamp
 from storage.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
+
+_KEEP_RUNS = timedelta(days=60)
+"""For how long single runs are kept; what they came to by day stays."""
 
 
 class App:
@@ -73,6 +81,11 @@ class App:
         backoff = self.config.settings.schedule.max_backoff
         return Puller(self.store, self.http, self.intake(self._rules()), self.now, self.chance, backoff)
 
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        window = self.config.settings.recheck.window
+        return Sweeper(self.store, self.http, self.intake(), self.config.sources, self.now, window)
+
     def intake(self, rules: Sequence[Rule] = ()) -> Intake:
         return Intake(self.matcher, self.scorer, rules, self.config.settings.alerting.max_alert_age)
 
@@ -100,13 +113,19 @@ class App:
             for term in dict.fromkeys(source.connector.terms(source.settings.terms or tuple(wanted)))
         ]
 
-    def pull_job(self, watch: Watch, done: Callable[[Watch, Run | None], None], *, due_only: bool = True) -> Job:
-        """`done` gets the run, or None when somebody else was at it."""
+    def pull_job(
+        self, watch: Watch, done: Callable[[Watch, Run | None], None], *, due_only: bool = True, staying: bool = False
+    ) -> Job:
+        """`done` gets the run, or None when somebody else was at it. `staying`: a stream is listened to until the watch
+        is due again."""
         source = self.config.sources[watch.source]
         lane = urlsplit(source.connector.address()).netloc or watch.source
-        return Job(
-            f"watch:{watch.id}", lane, lambda: done(watch, self.puller.pull(watch.id, source, due_only=due_only))
-        )
+        stay = source.interval if staying else timedelta()
+
+        def pull() -> None:
+            done(watch, self.puller.pull(watch.id, source, due_only=due_only, stay=stay))
+
+        return Job(f"watch:{watch.id}", lane, pull)
 
     def deliver(self) -> DrainReport:
         return drain(self.store, self.config.channels, self.alert_http, self.now, self.chance, pause=self.pause)
@@ -115,6 +134,23 @@ class App:
         """Make new posts searchable, in slices so that nobody waits for the write lock for long."""
         while self.store.index_posts(2000):
             pass
+
+    def tidy(self) -> None:
+        """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock."""
+        while self.store.forget_runs(stamp(self.now() - _KEEP_RUNS), 2000):
+            pass
+
+    def beat(self) -> None:
+        """Tell whoever watches this program that it is alive; nothing more than a warning when that fails."""
+        heartbeat = self.config.settings.schedule.heartbeat
+        if heartbeat is None:
+            return
+        url = heartbeat.get_secret_value()
+        try:
+            self.alert_http.get(url)
+        except FetchError as error:
+            why = f"HTTP {error.status}" if error.status else type(error).__name__
+            log.warning("the heartbeat to %s failed (%s).", redact(url, host_only=True), why)
 
     # -- details
 

@@ -1,7 +1,7 @@
 """TOML to settings. Every mistake is reported at once, each with its key; secrets come from environment or file.
 
-A string `env:NAME` or `file:PATH` in a source, a channel or `storage.url` is replaced by what it names. Relative
-paths start at the folder of the configuration, so that cron finds what the shell found.
+A string `env:NAME` or `file:PATH` in a source, a channel, `storage.url` or `schedule.heartbeat` is replaced by what it
+names. Relative paths start at the folder of the configuration, so that cron finds what the shell found.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _with_secrets(table: Any, folder: Path, environment: Mapping[str, str], prob
         }
     if isinstance(table, list):
         return [_with_secrets(v, folder, environment, problems, f"{key}[{n}]") for n, v in enumerate(table, 1)]
-    if isinstance(table, str) and key.startswith(("sources", "channels", "storage.url")):
+    if isinstance(table, str) and key.startswith(("sources", "channels", "storage.url", "schedule.heartbeat")):
         return _secret(table, folder, environment, problems, key)
     return table
 

@@ -54,6 +54,10 @@ class Intake:
         self._rules = rules
         self._max_alert_age = max_alert_age
 
+    def relevant(self, text: str) -> bool:
+        """False when no brand can match a post of this text."""
+        return self._matcher.relevant(text)
+
     def arrivals(self, posts: Sequence[SourcePost], origin: Origin, stored: Stored, now: datetime) -> list[Arrival]:
         """What is new or edited among `posts`, ready to be stored. What `stored` knows unchanged is neither cleaned nor
         scored again."""
@@ -63,7 +67,7 @@ class Intake:
         known = stored.fingerprints(ids)
         for post_id, post in zip(ids, posts, strict=True):
             fingerprint = post.fingerprint
-            if known.get(post_id) != fingerprint:
+            if known.get(post_id) != fingerprint and (post_id in known or not post.deleted):
                 author = _author(post.kind, post.author, seen_at)
                 row = _row(post, post_id, fingerprint, author, origin.source, seen_at, now)
                 arrival = self._arrival(row, author, origin, now)
@@ -164,6 +168,7 @@ def _row(
         thread=clean(post.thread, _URL) if post.thread else "",
         reach=_to_json({key: min(value, 2**53) for key, value in post.reach.items()}) if post.reach else "{}",
         fingerprint=fingerprint,
+        ref=clean(post.ref, _URL) if post.ref else "",
     )
 
 

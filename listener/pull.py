@@ -9,16 +9,30 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.contract import Http
-from connectors.errors import BadAnswer, FetchError, Gone, RateLimited
+from connectors.errors import AuthError, BadAnswer, BlockedAddress, FetchError, Gone, RateLimited
 from connectors.post import Page, Question, Validators, short_id
 from connectors.redact import redact
 from listener.config import Source
 from listener.intake import Intake, Origin
 from storage.contract import Store
 from storage.errors import StoreError
-from storage.records import Bookmark, Outcome, PageCount, Run, Watch, stamp
+from storage.records import Bookmark, Outcome, PageCount, Run, Trouble, Watch, stamp
 
 log = logging.getLogger(__name__)
+
+_TROUBLES: tuple[tuple[type[FetchError], Trouble], ...] = (
+    (RateLimited, "throttled"),
+    (AuthError, "refused"),
+    (BlockedAddress, "forbidden"),
+    (BadAnswer, "garbled"),
+    (Gone, "gone"),
+    (FetchError, "unreachable"),
+)
+_HURRY = 4
+"""So many times faster is a source asked that lost posts between two pulls."""
+
+_FAITH = 3
+"""A new address that fails so often in a row is given up for the configured one."""
 
 _SHORTEST = timedelta(seconds=60)
 """A failing source is left alone for at least this long, however short its interval."""
@@ -31,6 +45,7 @@ class _Tally:
     read: int = 0
     stored: PageCount = field(default_factory=PageCount)
     changed: bool = False
+    overrun: bool = False
     gap: str = ""
     moved_to: str = ""
     poll_after: timedelta = timedelta(0)
@@ -39,6 +54,7 @@ class _Tally:
         self.read += len(page.posts)
         self.stored = PageCount(*(a + b for a, b in zip(self.stored, count, strict=True)))
         self.changed |= not page.unchanged
+        self.overrun |= page.turnover and count.new == len(page.posts)
         self.gap = self.gap or page.gap
         self.moved_to = page.moved_to or self.moved_to
         self.poll_after = max(self.poll_after, page.poll_after or timedelta(0))
@@ -61,8 +77,10 @@ class Puller:
         self._chance = chance
         self._max_backoff = max_backoff
 
-    def pull(self, watch_id: str, source: Source, *, due_only: bool = True) -> Run | None:
-        """Ask the watch's question and store the answer page by page.
+    def pull(
+        self, watch_id: str, source: Source, *, due_only: bool = True, stay: timedelta = timedelta()
+    ) -> Run | None:
+        """Ask the watch's question and store the answer page by page. A stream is listened to for `stay` longer.
 
         None when there was nothing to do: somebody else is at it, or has just done it. Never raises for anything a
         source does; raises StoreError when the answer could not be kept, and then the watch stays due.
@@ -73,13 +91,30 @@ class Puller:
             if watch is None or (due_only and (watch.closed or watch.next_due > stamp(started))):
                 return None
             tally = _Tally()
-            problem = self._read_pages(watch, source, started, tally)
+            problem = self._read_pages(watch, source, self._question(watch, source, started, stay), tally)
+            if tally.overrun and not watch.baseline and not tally.gap:
+                tally.gap = (
+                    f"all {tally.stored.new} entries are new since the last pull, so others may have come and gone "
+                    "unseen: set a shorter interval."
+                )
             return self._finish(watch, source, started, tally, problem)
 
-    def _read_pages(self, watch: Watch, source: Source, started: datetime, tally: _Tally) -> FetchError | None:
+    def _question(self, watch: Watch, source: Source, started: datetime, stay: timedelta) -> Question:
+        return Question(
+            now=started,
+            term=watch.term,
+            cursor=watch.cursor,
+            validators=Validators(watch.validators_url, watch.etag, watch.last_modified, watch.body_hash),
+            since=started - source.settings.backfill,
+            address=watch.moved_to if watch.failures < _FAITH else "",
+            stay=stay,
+            relevant=(lambda _: True) if source.settings.about else self._intake.relevant,
+        )
+
+    def _read_pages(self, watch: Watch, source: Source, question: Question, tally: _Tally) -> FetchError | None:
         origin = Origin(source.name, source.settings.about, source.settings.keep == "all", bool(watch.baseline))
         try:
-            for page in source.connector.pull(_question(watch, source, started), self._http):
+            for page in source.connector.pull(question, self._http):
                 tally.add(page, self._store_page(watch, page, origin))
         except FetchError as error:
             return error
@@ -119,14 +154,18 @@ class Puller:
             error=_note(tally, problem),
         )
         closed = str(problem) if isinstance(problem, Gone) else ""
-        self._store.finish_run(run, stamp(self._next_due(watch, source, now, tally, problem)), closed)
+        next_due = stamp(self._next_due(watch, source, started, tally, problem))
+        self._store.finish_run(run, next_due, closed, _trouble(problem), tally.moved_to)
         return run
 
     def _next_due(
-        self, watch: Watch, source: Source, now: datetime, tally: _Tally, problem: FetchError | None
+        self, watch: Watch, source: Source, started: datetime, tally: _Tally, problem: FetchError | None
     ) -> datetime:
+        now = self._now()
         if problem is None:
-            return now + max(source.interval, tally.poll_after)
+            interval = source.interval / _HURRY if tally.overrun else source.interval
+            # From the start, so that a stream that was listened to all the time goes on at once.
+            return max(now, started + max(interval, tally.poll_after))
         wait = source.interval
         if not isinstance(problem, RateLimited) or problem.retry_after is None:
             doubled = max(source.interval, _SHORTEST) * 2 ** min(watch.failures, 10)
@@ -134,10 +173,15 @@ class Puller:
         return max(now + wait, problem.retry_after or now)
 
 
+def _trouble(problem: FetchError | None) -> Trouble:
+    return next((trouble for kind, trouble in _TROUBLES if isinstance(problem, kind)), "")
+
+
 def _note(tally: _Tally, problem: FetchError | None) -> str:
     if problem is not None:
         return str(problem)
-    return tally.gap or (f"moved for good to {redact(tally.moved_to)}: change its url." if tally.moved_to else "")
+    moved = f"moved for good to {redact(tally.moved_to)}, where it is asked from now on." if tally.moved_to else ""
+    return tally.gap or moved
 
 
 def _outcome(tally: _Tally, problem: FetchError | None) -> Outcome:
@@ -148,16 +192,6 @@ def _outcome(tally: _Tally, problem: FetchError | None) -> Outcome:
     if tally.stored.new or tally.stored.edited:
         return "ok"
     return "empty" if tally.changed else "unchanged"
-
-
-def _question(watch: Watch, source: Source, now: datetime) -> Question:
-    return Question(
-        now=now,
-        term=watch.term,
-        cursor=watch.cursor,
-        validators=Validators(watch.validators_url, watch.etag, watch.last_modified, watch.body_hash),
-        since=now - source.settings.backfill,
-    )
 
 
 def _bookmark(watch: Watch, page: Page) -> Bookmark | None:

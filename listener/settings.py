@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.addresses import AllowList
+from connectors.contract import web_address
 from listener.quantities import Duration, Size
 from listener.sentiment.contract import Label
 from listener.sentiment.scorer import DefaultScorer
@@ -27,6 +28,12 @@ def _readable(languages: tuple[str, ...]) -> tuple[str, ...]:
     return languages
 
 
+def _web_address(url: SecretStr) -> SecretStr:
+    web_address(url.get_secret_value())
+    return url
+
+
+SecretWebAddress = Annotated[SecretStr, AfterValidator(_web_address)]
 Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 
 
@@ -43,6 +50,7 @@ class ScheduleSettings(_Table):
     threads: int = Field(default=8, ge=1, le=64)
     interval: Duration = timedelta(minutes=15)
     max_backoff: Duration = timedelta(hours=24)
+    heartbeat: SecretWebAddress | None = None
 
 
 class HttpSettings(_Table):
@@ -62,6 +70,11 @@ class ReportSettings(_Table):
     max_half_width: float = Field(default=20.0, gt=0, le=100)
     min_coverage: float = Field(default=0.8, ge=0, le=1)
     max_unscored: float = Field(default=0.4, ge=0, le=1)
+
+
+class RecheckSettings(_Table):
+    window: Duration = timedelta(days=30)
+    per_hour: int = Field(default=600, ge=1, le=100_000)
 
 
 class AlertingSettings(_Table):
@@ -111,6 +124,7 @@ class Settings(_Table):
     http: HttpSettings = HttpSettings()
     scoring: ScoringSettings = ScoringSettings()
     report: ReportSettings = ReportSettings()
+    recheck: RecheckSettings = RecheckSettings()
     alerting: AlertingSettings = AlertingSettings()
     brands: tuple[BrandSettings, ...] = ()
     sources: tuple[SourceSettings, ...] = ()

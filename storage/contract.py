@@ -28,8 +28,12 @@ from storage.records import (
     Post,
     Run,
     Score,
+    Standing,
+    Sweep,
+    Trouble,
     Voice,
     Watch,
+    Yield,
 )
 
 
@@ -76,13 +80,33 @@ class Pulling(Protocol):
         A new post brings its author, mentions, scores, alerts and deliveries. One that is known with another
         fingerprint keeps its first_seen_at and `at`, leaves a revision, gets new scores, and raises no alert; only the
         source that first brought it may change it. One that is known with the same fingerprint changes nothing, even
-        if somebody else stored it a moment ago."""
+        if somebody else stored it a moment ago. One that has been taken away (`deleted_at`), by whichever source of its
+        kind says so, loses its words wherever they are and keeps ids, times and labels; it never comes back. One that
+        was never stored is not stored to be deleted."""
 
-    def finish_run(self, run: Run, next_due: str, closed: str = "") -> None:
-        """Record how a run ended, on the watch (failures, baseline, last times), in `runs` and in `coverage`."""
+    def finish_run(self, run: Run, next_due: str, closed: str = "", trouble: Trouble = "", moved_to: str = "") -> None:
+        """Record how a run ended: on the watch (failures, baseline, last times), in `runs`, in `coverage` and, if it
+        brought something new, in what the watch yields. `moved_to` "" keeps what is stored."""
+
+    def yields(self, since_day: str) -> dict[str, Yield]:
+        """By watch, what it gave from that UTC day on; those that gave nothing are not in it."""
+
+    def forget_runs(self, before: str, limit: int = 5000) -> int:
+        """Delete up to `limit` runs, and the daily yields, from before that time; how many runs. Coverage stays."""
 
     def index_posts(self, limit: int = 5000) -> int:
         """Put up to `limit` posts that are not yet searchable into the full-text index; how many."""
+
+
+class Sweeping(Protocol):
+    """Who asks about stored posts again."""
+
+    def standing(self, kinds: Sequence[str], below: int, since: str, limit: int) -> list[Standing]:
+        """Posts of these kinds that stand, first seen since then, with a `seq` below that; newest first."""
+
+    def sweep(self, name: str) -> Sweep: ...
+
+    def set_sweep(self, name: str, sweep: Sweep) -> None: ...
 
 
 class Reading(Protocol):
@@ -155,5 +179,5 @@ class Alerting(Protocol):
     def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None: ...
 
 
-class Store(Opening, Pulling, Reading, Alerting, Protocol):
+class Store(Opening, Pulling, Sweeping, Reading, Alerting, Protocol):
     pass

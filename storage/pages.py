@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from storage import sql_pull
-from storage.records import Alert, Arrival, Author, Delivery, mentions_of
+from storage.records import Alert, Arrival, Author, Delivery, Run, mentions_of, moment
 
 _CHUNK = 100
 
@@ -17,29 +17,50 @@ class Connection(Protocol):
     def executemany(self, sql: str, parameters: Any, /) -> Any: ...
 
 
-def known(connection: Connection, post_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """id → (fingerprint, source that first brought it)."""
-    found: dict[str, tuple[str, str]] = {}
+class Stored(NamedTuple):
+    """What is known of a stored post: `source` first brought it."""
+
+    fingerprint: str
+    source: str
+    deleted_at: str | None
+
+
+class Sorted(NamedTuple):
+    """The arrivals of a page by what storing them means."""
+
+    new: list[Arrival]
+    edited: list[Arrival]
+    gone: list[Arrival]
+
+
+def known(connection: Connection, post_ids: Sequence[str]) -> dict[str, Stored]:
+    found: dict[str, Stored] = {}
     for start in range(0, len(post_ids), _CHUNK):
         chunk = post_ids[start : start + _CHUNK]
         statement = sql_pull.KNOWN_POSTS.format(marks=", ".join("?" * len(chunk)))
-        found.update((row[0], (row[1], row[2])) for row in connection.execute(statement, tuple(chunk)))
+        found.update((row[0], Stored(*row[1:])) for row in connection.execute(statement, tuple(chunk)))
     return found
 
 
-def sort_out(connection: Connection, arrivals: Sequence[Arrival]) -> tuple[list[Arrival], list[Arrival]]:
-    """(new, edited). Asked inside the transaction, so that two processes with the same page add it once. A source
-    cannot rewrite what another one brought."""
+def sort_out(connection: Connection, arrivals: Sequence[Arrival]) -> Sorted:
+    """Asked inside the transaction, so that two processes with the same page add it once. A source cannot rewrite
+    what another one brought, but any of its kind may say that a post is gone; and then it is gone for good."""
     stored = known(connection, [arrival.post.id for arrival in arrivals])
     new: dict[str, Arrival] = {}
     edited: dict[str, Arrival] = {}
+    gone: dict[str, Arrival] = {}
     for arrival in arrivals:
         post = arrival.post
-        if post.id not in stored:
-            new.setdefault(post.id, arrival)
-        elif stored[post.id][1] == post.source and stored[post.id][0] != post.fingerprint:
-            edited.setdefault(post.id, arrival)
-    return list(new.values()), list(edited.values())
+        its = stored.get(post.id)
+        if its is None:
+            if not post.deleted_at:
+                new.setdefault(post.id, arrival)
+        elif its.deleted_at is None:
+            if post.deleted_at:
+                gone.setdefault(post.id, arrival)
+            elif its.source == post.source and its.fingerprint != post.fingerprint:
+                edited.setdefault(post.id, arrival)
+    return Sorted(list(new.values()), [one for key, one in edited.items() if key not in gone], list(gone.values()))
 
 
 def add(connection: Connection, arrivals: Sequence[Arrival]) -> None:
@@ -59,7 +80,7 @@ def edit(connection: Connection, arrival: Arrival, now: str) -> None:
         sql_pull.EDIT_POST,
         (
             *(post.url, post.title, post.text, post.raw, post.edited_at or now, post.deleted_at),
-            *(post.rating, post.language, post.reach, post.fingerprint, post.id),
+            *(post.rating, post.language, post.reach, post.fingerprint, post.ref, post.id),
         ),
     )
     (at,) = connection.execute(sql_pull.POST_TIME, (post.id,)).fetchone()
@@ -73,6 +94,28 @@ def edit(connection: Connection, arrival: Arrival, now: str) -> None:
         else:
             connection.execute(sql_pull.ADD_MENTION, mention._replace(at=at))
         connection.execute(sql_pull.ADD_SCORE, score)
+
+
+def bury(connection: Connection, post_id: str, now: str) -> None:
+    """Its words are deleted wherever they are, and its author's name if nothing else of theirs is left. Mentions keep
+    their labels, so that no figure of the past changes."""
+    its = mentions_of(post_id)
+    connection.execute(sql_pull.BURY_POST, (now, post_id))
+    connection.execute(sql_pull.BURY_REVISIONS, (post_id,))
+    connection.execute(sql_pull.BURY_AUTHOR, (post_id,))
+    for statement in (sql_pull.BURY_SCORES, sql_pull.WITHDRAW_DELIVERIES, sql_pull.BURY_NOTICES):
+        connection.execute(statement, its)
+
+
+def count_yield(connection: Connection, run: Run) -> None:
+    """To be called before the run's end is recorded. A first run's posts are history and tell nothing of the pace."""
+    before = connection.execute(sql_pull.BEFORE_RUN, (run.watch_id,)).fetchone()
+    if before is None or not run.new:
+        return
+    baseline, heard_at, news_at = before
+    if not baseline:
+        silence = (moment(heard_at) - moment(news_at)).total_seconds() / 3600 if heard_at and news_at else 0.0
+        connection.execute(sql_pull.COUNT_YIELD, (run.watch_id, run.started_at[:10], run.new, max(silence, 0.0)))
 
 
 def add_alerts(connection: Connection, alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]]) -> None:

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 from connectors.post import short_id
 
 Outcome = Literal["ok", "empty", "unchanged", "partial", "failed"]
-DeliveryState = Literal["waiting", "sent", "dead"]
+Trouble = Literal["", "unreachable", "throttled", "refused", "forbidden", "garbled", "gone"]
+DeliveryState = Literal["waiting", "sent", "dead", "withdrawn"]
 Dated = Literal["stated", "first_seen", "implausible"]
 
 
@@ -44,7 +45,9 @@ class Watch(NamedTuple):
 
     `failures` counts failed runs in a row. `heard_at` is when the source last proved to be alive, `news_at` when
     it last gave a new post. `closed` holds the reason why nobody asks any more (410), else "". `baseline` is 1 until
-    the first run has ended: what that run brings is history, not news.
+    the first run has ended: what that run brings is history, not news. `trouble` is the kind of the last failure, ""
+    after a run that did not fail; `failing_since` when the failures in a row began. `moved_to` is where a permanent
+    redirect said the source lives now.
     """
 
     id: str
@@ -66,6 +69,9 @@ class Watch(NamedTuple):
     heard_at: str | None
     news_at: str | None
     closed: str
+    trouble: Trouble = ""
+    failing_since: str | None = None
+    moved_to: str = ""
 
     @property
     def name(self) -> str:
@@ -99,6 +105,16 @@ class Run(NamedTuple):
     error: str
 
 
+class Yield(NamedTuple):
+    """What a watch has given lately, its first run left out: new posts since `since_day` (UTC), and the longest time,
+    in hours, that it was heard and had nothing new."""
+
+    watch_id: str
+    since_day: str
+    posts: int
+    longest_silence: float
+
+
 class Author(NamedTuple):
     """The public identity behind posts of one kind of source. `standing`: "", "staff", "quarantined"."""
 
@@ -116,7 +132,8 @@ class Author(NamedTuple):
 class Post(NamedTuple):
     """A public text, once. `text` is plain, `raw` the original where it differs ("" otherwise). `at` is the time
     that counts for windows: published, or first seen where the source says nothing; None when the source's date is
-    implausible (`dated`), which keeps the post out of every window."""
+    implausible (`dated`), which keeps the post out of every window. `ref` is how the source is asked for it again. Of
+    a post whose source took it away (`deleted_at`) only ids and times are left."""
 
     id: str
     kind: str
@@ -142,6 +159,7 @@ class Post(NamedTuple):
     thread: str
     reach: str
     fingerprint: str
+    ref: str = ""
 
 
 class Mention(NamedTuple):
@@ -219,7 +237,7 @@ class Arrival(NamedTuple):
 
 
 class PageCount(NamedTuple):
-    """How many posts a page really added or changed, and the new mentions among them."""
+    """How many posts a page really added or changed (or took away), and the new mentions among them."""
 
     new: int = 0
     edited: int = 0
@@ -261,3 +279,22 @@ class Outgoing(NamedTuple):
 
     delivery: Delivery
     alert: Alert
+
+
+class Standing(NamedTuple):
+    """A stored post that may be asked about again, and its place in the order of arrival."""
+
+    seq: int
+    kind: str
+    source: str
+    source_id: str
+    ref: str
+    url: str
+
+
+class Sweep(NamedTuple):
+    """How far the walk over stored posts has come: newest first, those below `position` are still to be asked about;
+    0 when it is through. `began_at` is when it began, "" before the first."""
+
+    position: int = 0
+    began_at: str = ""

@@ -236,4 +236,28 @@ CREATE TABLE channels (
 )
 """),
     ),
+    Migration(
+        "0002_source_health_and_deletion",
+        _statements("""
+ALTER TABLE watches ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
+ALTER TABLE watches ADD COLUMN failing_since TEXT;
+ALTER TABLE watches ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
+ALTER TABLE posts ADD COLUMN ref TEXT NOT NULL DEFAULT '';
+CREATE INDEX posts_by_author ON posts (author_id);
+CREATE INDEX runs_by_time ON runs (started_at);
+
+CREATE TABLE yields (
+    watch_id TEXT NOT NULL REFERENCES watches (id),
+    day TEXT NOT NULL,
+    posts INTEGER NOT NULL,
+    longest_silence DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (watch_id, day)
+);
+CREATE TABLE sweeps (
+    name TEXT PRIMARY KEY,
+    position BIGINT NOT NULL,
+    began_at TEXT NOT NULL
+)
+"""),
+    ),
 )

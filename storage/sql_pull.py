@@ -33,13 +33,26 @@ ADD_RUN = _insert("runs", Run, "ON CONFLICT (id) DO NOTHING")
 END_RUN = """
 UPDATE watches SET next_due = ?, closed = ?, last_run_at = ?, last_outcome = ?, last_error = ?,
     failures = CASE WHEN ? = 1 THEN failures + 1 ELSE 0 END, baseline = CASE WHEN ? = 1 THEN baseline ELSE 0 END,
-    heard_at = COALESCE(?, heard_at), news_at = COALESCE(?, news_at)
+    heard_at = COALESCE(?, heard_at), news_at = COALESCE(?, news_at), trouble = ?,
+    failing_since = CASE WHEN ? = 1 THEN COALESCE(failing_since, ?) ELSE NULL END,
+    moved_to = CASE WHEN ? <> '' THEN ? ELSE moved_to END
 WHERE id = ?"""
 COUNT_RUN = """
 INSERT INTO coverage (source, day, outcome, runs) VALUES (?, ?, ?, 1)
 ON CONFLICT (source, day, outcome) DO UPDATE SET runs = coverage.runs + 1"""
 
-KNOWN_POSTS = "SELECT id, fingerprint, source FROM posts WHERE id IN ({marks})"
+BEFORE_RUN = "SELECT baseline, heard_at, news_at FROM watches WHERE id = ?"
+COUNT_YIELD = """
+INSERT INTO yields (watch_id, day, posts, longest_silence) VALUES (?, ?, ?, ?)
+ON CONFLICT (watch_id, day) DO UPDATE SET posts = yields.posts + excluded.posts, longest_silence =
+    CASE WHEN excluded.longest_silence > yields.longest_silence THEN excluded.longest_silence
+    ELSE yields.longest_silence END"""
+YIELDS = """
+SELECT watch_id, MIN(day), SUM(posts), MAX(longest_silence) FROM yields WHERE day >= ? GROUP BY watch_id"""
+FORGET_RUNS = "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE started_at < ? ORDER BY started_at LIMIT ?)"
+FORGET_YIELDS = "DELETE FROM yields WHERE day < ?"
+
+KNOWN_POSTS = "SELECT id, fingerprint, source, deleted_at FROM posts WHERE id IN ({marks})"
 ADD_AUTHOR = _insert(
     "authors",
     Author,
@@ -58,7 +71,7 @@ SELECT id, ?, fingerprint, title, text, raw, rating FROM posts WHERE id = ?
 ON CONFLICT (post_id, replaced_at) DO NOTHING"""
 EDIT_POST = """
 UPDATE posts SET url = ?, title = ?, text = ?, raw = ?, edited_at = ?, deleted_at = ?, rating = ?,
-    language = ?, reach = ?, fingerprint = ?
+    language = ?, reach = ?, fingerprint = ?, ref = ?
 WHERE id = ?"""
 UNMATCH_MENTIONS = "UPDATE mentions SET matched = 0 WHERE id >= ? AND id < ?"
 RESCORE_MENTION = """
@@ -66,3 +79,26 @@ UPDATE mentions SET matched = 1, why = ?, label = ?, value = ?, confidence = ?, 
 WHERE id = ?"""
 EXISTING_MENTIONS = "SELECT id FROM mentions WHERE id >= ? AND id < ?"
 POST_TIME = "SELECT at FROM posts WHERE id = ?"
+
+# What its source took away: the words go, here and wherever they were copied to; ids, times and labels stay.
+BURY_POST = """
+UPDATE posts SET url = '', title = '', text = '', raw = '', author = '', reach = '{}', deleted_at = ? WHERE id = ?"""
+BURY_REVISIONS = "DELETE FROM revisions WHERE post_id = ?"
+BURY_SCORES = """
+UPDATE scores SET explanation = '[]' WHERE mention_id IN (SELECT id FROM mentions WHERE id >= ? AND id < ?)"""
+WITHDRAW_DELIVERIES = """
+UPDATE deliveries SET state = 'withdrawn', last_error = 'The post was taken away by its source.'
+WHERE state <> 'sent' AND alert_id IN (SELECT id FROM alerts WHERE mention_id >= ? AND mention_id < ?)"""
+BURY_NOTICES = """
+UPDATE alerts SET notice = '{"type": "mention.withdrawn", "found_at": ""}' WHERE mention_id >= ? AND mention_id < ?"""
+BURY_AUTHOR = """
+UPDATE authors SET handle = '', name = '', url = '', reach = NULL WHERE id = (SELECT author_id FROM posts WHERE id = ?)
+    AND NOT EXISTS (SELECT 1 FROM posts WHERE author_id = authors.id AND deleted_at IS NULL)"""
+
+STANDING = """
+SELECT seq, kind, source, source_id, ref, url FROM posts
+WHERE seq < ? AND first_seen_at >= ? AND deleted_at IS NULL AND kind IN ({marks}) ORDER BY seq DESC LIMIT ?"""
+SWEEP = "SELECT position, began_at FROM sweeps WHERE name = ?"
+SET_SWEEP = """
+INSERT INTO sweeps (name, position, began_at) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET position = excluded.position, began_at = excluded.began_at"""

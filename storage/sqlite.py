@@ -24,8 +24,12 @@ from storage.records import (
     Post,
     Run,
     Score,
+    Standing,
+    Sweep,
+    Trouble,
     Voice,
     Watch,
+    Yield,
 )
 from storage.sqlite_connections import PATIENCE, Connections
 from storage.sqlite_migrations import migrations, refuse_newer
@@ -90,31 +94,37 @@ class SqliteStore:
 
     def fingerprints(self, post_ids: Sequence[str]) -> dict[str, str]:
         with self._read_warm() as connection:
-            return {post_id: known[0] for post_id, known in pages.known(connection, post_ids).items()}
+            return {post_id: known.fingerprint for post_id, known in pages.known(connection, post_ids).items()}
 
     def add_page(
         self, arrivals: Sequence[Arrival], now: str, watch_id: str = "", bookmark: Bookmark | None = None
     ) -> PageCount:
         with self._write() as connection:
-            new, edited = pages.sort_out(connection, arrivals)
+            new, edited, gone = pages.sort_out(connection, arrivals)
             pages.add(connection, new)
             for arrival in edited:
                 sqlite_search.drop(connection, arrival.post.id)
                 pages.edit(connection, arrival, now)
                 sqlite_search.put_back(connection, arrival.post.id)
+            for arrival in gone:
+                sqlite_search.drop(connection, arrival.post.id)
+                pages.bury(connection, arrival.post.id, now)
+                sqlite_search.put_back(connection, arrival.post.id)
             if bookmark is not None:
                 connection.execute(sql_pull.SET_BOOKMARK, (*bookmark, watch_id))
-            return PageCount(len(new), len(edited), sum(len(arrival.mentions) for arrival in new))
+            return PageCount(len(new), len(edited) + len(gone), sum(len(arrival.mentions) for arrival in new))
 
-    def finish_run(self, run: Run, next_due: str, closed: str = "") -> None:
+    def finish_run(self, run: Run, next_due: str, closed: str = "", trouble: Trouble = "", moved_to: str = "") -> None:
         failed = int(run.outcome == "failed")
         heard = None if failed else run.finished_at
         with self._write() as connection:
+            pages.count_yield(connection, run)
             connection.execute(
                 sql_pull.END_RUN,
                 (
                     *(next_due, closed, run.finished_at, run.outcome, run.error),
-                    *(failed, failed, heard, run.finished_at if run.new else None, run.watch_id),
+                    *(failed, failed, heard, run.finished_at if run.new else None),
+                    *(trouble, failed, run.started_at, moved_to, moved_to, run.watch_id),
                 ),
             )
             connection.execute(sql_pull.ADD_RUN, run)
@@ -126,6 +136,31 @@ class SqliteStore:
                 return 0  # asked every second: costs nobody the write lock
         with self._write() as connection:
             return sqlite_search.extend(connection, limit)
+
+    def yields(self, since_day: str) -> dict[str, Yield]:
+        with self._read() as connection:
+            return {row[0]: Yield._make(row) for row in connection.execute(sql_pull.YIELDS, (since_day,))}
+
+    def forget_runs(self, before: str, limit: int = 5000) -> int:
+        with self._write() as connection:
+            connection.execute(sql_pull.FORGET_YIELDS, (before[:10],))
+            return connection.execute(sql_pull.FORGET_RUNS, (before, limit)).rowcount
+
+    # -- sweeping
+
+    def standing(self, kinds: Sequence[str], below: int, since: str, limit: int) -> list[Standing]:
+        statement = sql_pull.STANDING.format(marks=", ".join("?" * len(kinds)))
+        with self._read() as connection:
+            return [Standing._make(row) for row in connection.execute(statement, (below, since, *kinds, limit))]
+
+    def sweep(self, name: str) -> Sweep:
+        with self._read() as connection:
+            row = connection.execute(sql_pull.SWEEP, (name,)).fetchone()
+            return Sweep._make(row) if row else Sweep()
+
+    def set_sweep(self, name: str, sweep: Sweep) -> None:
+        with self._write() as connection:
+            connection.execute(sql_pull.SET_SWEEP, (name, *sweep))
 
     # -- reading
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -211,11 +210,66 @@ def test_sources_tell_how_well_each_is_heard(tmp_path: Path, place: Place) -> No
     command = Command(tmp_path, PRIVATE + ACME + _feed(place) + _feed(place, "gone", "/nope"))
     assert command("sources").out.count("not asked") == 2
     command("pull")
-    told = {watch["source"]: watch for watch in command("sources", "--json").json}
-    assert (told["blog"]["last_outcome"], told["gone"]["last_outcome"], told["gone"]["failures"]) == ("ok", "failed", 1)
-    assert "404" in told["gone"]["last_error"]
+    ended = command("sources", "--json")
+    told = {watch["source"]: watch for watch in ended.json}
+    assert (told["blog"]["state"], told["blog"]["last_outcome"], told["blog"]["failing"]) == ("ok", "ok", False)
+    assert (told["gone"]["state"], told["gone"]["trouble"], told["gone"]["failures"]) == ("degraded", "unreachable", 1)
+    assert "404" in told["gone"]["reason"] and ended.code == 3
     assert not {"cursor", "etag", "body_hash"} & set(told["blog"])
-    assert command("sources").out.count("\n") == 2
+    table = command("sources")
+    assert table.code == 3 and table.out.splitlines()[0].split()[:3] == ["source", "state", "outcome"]
+    assert "404" in table.out.splitlines()[3] and table.out.endswith("2 watches: 1 ok, 1 degraded\n")
+
+
+def test_the_types_of_sources_say_what_they_hear_and_cannot_hear() -> None:
+    told = listener("sources", "types", "feed", "--json").json["feed"]
+    assert told["key"] == "none" and told["misses"] and told["options"] == ["url", "genre"]
+    assert listener("sources", "types").out.count("misses") > 1
+    ended = listener("sources", "types", "feeed")
+    assert (ended.code, "did you mean 'feed'?" in ended.err) == (2, True)
+
+
+def test_feeds_come_in_from_opml_once_and_go_out_again(tmp_path: Path) -> None:
+    command = Command(tmp_path)
+    outlines = '<outline title="A &quot;b&quot;" xmlUrl="https://a.example/1"/><outline title="C" xmlUrl="https://c.example/"/>'
+    listed = command.file("feeds.opml", f'<opml version="2.0"><body>{outlines}</body></opml>')
+    before = command.config.read_text()
+    dry = command("sources", "import", listed, "--dry-run")
+    assert dry.out.count("[[sources]]") == 2 and command.config.read_text() == before
+    assert command("sources", "import", listed).out.startswith("2 feeds added to")
+    assert command("sources", "import", listed).out.startswith("0 feeds added to")
+    assert [watch["source"] for watch in command("sources", "--json").json] == ['A "b"', "C"]
+    assert (tmp_path / "listener.toml.bak").read_text() == before
+    assert command("sources", "export").out.count("xmlUrl=") == 2
+
+
+@pytest.mark.parametrize("content", ["", "<rss/>", "no xml"])
+def test_a_list_that_is_none_changes_nothing(command: Command, content: str) -> None:
+    before = command.config.read_text()
+    ended = command("sources", "import", command.file("feeds.opml", content))
+    assert ended.code == 2 and ended.err.count("\n") < 6 and command.config.read_text() == before
+
+
+def test_a_heartbeat_follows_each_round_that_worked(
+    tmp_path: Path, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    beat = f'[schedule]\nheartbeat = "{place.base}/beat"\n'
+    ended = Command(tmp_path, PRIVATE + ACME + beat + _feed(place))("pull")
+    assert place.requests[-1].path == "/beat"
+    assert ended.code == 0 and "the heartbeat to http://127.0.0.1" in caplog.text and "/beat" not in caplog.text
+    failing = Command(tmp_path, PRIVATE + ACME + beat + _feed(place, "gone", "/nope"))
+    place.requests.clear()
+    assert failing("pull").code == 1
+    assert [asked.path for asked in place.requests] == ["/nope"]
+
+
+def test_a_sweep_says_what_it_came_to(tmp_path: Path, place: Place) -> None:
+    command = Command(tmp_path, PRIVATE + ACME + _feed(place))
+    command("pull")
+    assert command("sweep").out == (
+        "0 posts asked about again, 0 of them edited or taken away; nothing is left to ask about today.\n"
+    )
+    assert command("sweep", "--json").json == {"asked": 0, "changed": 0, "through": True, "trouble": []}
 
 
 # -- report
@@ -330,28 +384,8 @@ def _with_chat(tmp_path: Path, place: Place, status: int) -> Command:
     return Command(tmp_path, PRIVATE + ACME + chat)
 
 
-class PostingPlace(Place):
-    """Takes POST as well."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        handler: Any = self._server.RequestHandlerClass
-
-        def do_POST(this: Any) -> None:
-            this.rfile.read(int(this.headers.get("Content-Length", 0)))
-            this.do_GET()
-
-        handler.do_POST = do_POST
-
-
-@pytest.fixture
-def chat() -> Iterator[PostingPlace]:
-    with PostingPlace() as place:
-        yield place
-
-
-def test_a_test_message_that_was_taken_is_said_to_be(tmp_path: Path, chat: PostingPlace) -> None:
-    command = _with_chat(tmp_path, chat, 200)
+def test_a_test_message_that_was_taken_is_said_to_be(tmp_path: Path, place: Place) -> None:
+    command = _with_chat(tmp_path, place, 200)
     assert command("alerts", "list").out == "no deliveries.\n"
     ended = command("alerts", "test", "chat")
     assert (ended.code, ended.out) == (0, "chat: the test message was taken.\n")
@@ -360,13 +394,13 @@ def test_a_test_message_that_was_taken_is_said_to_be(tmp_path: Path, chat: Posti
     assert "Test message for the channel chat" in command("alerts", "list", "--state", "sent").out
 
 
-def test_a_dead_channel_says_why_and_can_be_opened_again(tmp_path: Path, chat: PostingPlace) -> None:
-    command = _with_chat(tmp_path, chat, 410)
+def test_a_dead_channel_says_why_and_can_be_opened_again(tmp_path: Path, place: Place) -> None:
+    command = _with_chat(tmp_path, place, 410)
     ended = command("alerts", "test", "chat")
     assert (ended.code, ended.out) == (1, "")
     assert "410" in ended.err and "it is dead." in ended.err and "S3CR3T" not in ended.err
     assert command("alerts", "list", "--state", "dead", "--json").json[0]["state"] == "dead"
-    chat.override = Told(200)
+    place.override = Told(200)
     replayed = command("alerts", "replay", "--channel", "chat")
     assert (replayed.code, replayed.out) == (0, "1 deliveries try again: 1 messages sent, 0 waiting.\n")
     assert command("alerts", "replay", "--all").out.startswith("0 deliveries try again")

@@ -230,8 +230,13 @@ def test_every_post_of_a_source_about_a_brand_is_its_mention() -> None:
     assert [(m.brand, json.loads(m.why)) for m, _ in named] == [("Acme", ["acme"]), ("Rival", ["rival"])]
 
 
-def test_a_deleted_post_is_nobodys_mention() -> None:
-    stored = _only(_post(deleted=True), Origin("blogs", about="Acme"))
+def test_what_is_taken_away_before_anybody_saw_it_is_nothing() -> None:
+    assert _arrivals(_post(deleted=True), origin=Origin("blogs", about="Acme")) == []
+
+
+def test_what_is_taken_away_raises_no_mention_and_no_alert() -> None:
+    post = _post(deleted=True)
+    (stored,) = _intake().arrivals([post], Origin("blogs", about="Acme"), Memory(_post()), NOW)
     assert (stored.post.deleted_at, stored.mentions, stored.alerts) == (AT, (), ())
 
 

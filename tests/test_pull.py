@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from connectors.contract import Facts, Http, Options
-from connectors.errors import AuthError, BadAnswer, FetchError, Gone, RateLimited
+from connectors.errors import AuthError, BadAnswer, BlockedAddress, FetchError, Gone, RateLimited
 from connectors.post import Page, Post, Question, Validators
 from listener.alerts.rules import Rule
 from listener.config import Source
@@ -91,6 +91,12 @@ class Bench:
         run = self.pull(*steps, **settings)
         assert run is not None
         return run
+
+    def asked(self, **settings: Any) -> Question:
+        """What a pull asks."""
+        connector = Scripted()
+        self.puller().pull(self.id, _source(connector, **settings), due_only=False)
+        return connector.asked[0]
 
     @property
     def watch(self) -> Watch:
@@ -181,9 +187,68 @@ def test_a_page_that_holds_no_posts_is_the_connectors_mistake(bench: Bench) -> N
     assert bench.store.counts()["posts"] == 1
 
 
-def test_a_permanent_move_is_said_until_the_address_is_changed(bench: Bench) -> None:
+def test_after_a_permanent_move_the_new_address_is_asked(bench: Bench) -> None:
     run = bench.ran(_page(1, moved_to="https://new.example/feed"))
-    assert (run.outcome, run.error) == ("ok", "moved for good to https://new.example/feed: change its url.")
+    assert run.error == "moved for good to https://new.example/feed, where it is asked from now on."
+    assert bench.asked().address == "https://new.example/feed"
+
+
+def test_a_new_address_that_keeps_failing_is_given_up_for_the_configured_one(bench: Bench) -> None:
+    bench.ran(_page(1, moved_to="https://new.example/feed"))
+    for _ in range(3):
+        bench.ran(FetchError("no answer."))
+    assert bench.asked().address == ""
+
+
+def test_a_window_that_turned_over_is_a_gap_and_is_asked_sooner(bench: Bench) -> None:
+    assert bench.ran(_page(1, 2, turnover=True)).outcome == "ok"  # the first pull knows nothing before
+    run = bench.ran(_page(3, 4, turnover=True))
+    assert (run.outcome, run.new) == ("partial", 2) and "all 2 entries are new" in run.error
+    assert bench.wait == _INTERVAL / 4
+
+
+def test_a_window_of_new_texts_of_known_posts_has_not_turned_over(bench: Bench) -> None:
+    bench.ran(_page(1, 2))
+    changed = Page([_post(1, "Acme is awful indeed"), _post(3)], turnover=True)
+    assert bench.ran(changed).outcome == "ok"
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (RateLimited("wait."), "throttled"),
+        (AuthError("no."), "refused"),
+        (BlockedAddress("private."), "forbidden"),
+        (BadAnswer("html."), "garbled"),
+        (Gone("gone."), "gone"),
+        (FetchError("no answer."), "unreachable"),
+    ],
+)
+def test_the_kind_of_a_failure_is_kept_until_a_run_does_not_fail(bench: Bench, error: FetchError, trouble: str) -> None:
+    bench.ran(error)
+    assert (bench.watch.trouble, bench.watch.failing_since) == (trouble, AT)
+    bench.time += timedelta(hours=1)
+    bench.ran(error)
+    assert bench.watch.failing_since == AT
+    bench.ran(_page(1))
+    assert (bench.watch.trouble, bench.watch.failing_since) == ("", None)
+
+
+def test_a_stream_that_was_listened_to_for_the_interval_goes_on_at_once(bench: Bench) -> None:
+    class Stream(Scripted):
+        def pull(self, question: Question, http: Http) -> Iterator[Page]:
+            yield from super().pull(question, http)
+            bench.time += question.stay
+
+    stream = Stream(_page(1))
+    bench.puller().pull(bench.id, _source(stream), stay=_INTERVAL)
+    assert stream.asked[0].stay == _INTERVAL and bench.wait == timedelta()
+
+
+def test_a_stream_is_told_what_no_brand_can_match(bench: Bench) -> None:
+    relevant = bench.asked().relevant
+    assert relevant("ACME is down") and not relevant("the weather")
+    assert bench.asked(about="Acme").relevant("the weather")
 
 
 def test_each_run_is_counted_in_the_coverage(bench: Bench) -> None:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "demo": "demo",
     "pull": "pull",
     "run": "run",
+    "sweep": "sweep",
     "import": "archive",
     "score": "score",
     "report": "report",

@@ -34,9 +34,13 @@ def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...],
         ended = pull_watches(app, due, due_only=not (everything or sources))
         app.index()
         delivered = app.deliver()
+        app.tidy()
+        code = _exit_code([run for _, run in ended if run], delivered, lost=len(due) - len(ended))
+        if code != NOTHING_WORKED:
+            app.beat()
         later = min((watch.next_due for watch in app.store.watches() if not watch.closed), default="")
     click.echo(_as_json(ended, delivered) if as_json else _as_text(ended, delivered, later, app))
-    return _exit_code([run for _, run in ended if run], delivered, lost=len(due) - len(ended))
+    return code
 
 
 def pull_watches(app: Any, watches: list[Watch], *, due_only: bool) -> list[tuple[Watch, Run | None]]:

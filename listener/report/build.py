@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
+from listener.health import HISTORY, silent
 from listener.nps.estimate import Figure, Gate, inps, net
 from listener.nps.population import ELIGIBLE, Population, populate
 from storage.contract import Store
@@ -35,19 +36,21 @@ class Excerpt(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceHealth:
-    """How well a source was heard in the window. `runs` counts by outcome; `silent_since` is when it last gave
-    something new; `trouble` is the last run's error, "" when it had none."""
+    """How well a source was heard in the window. `runs` counts by outcome; `news_at` is when it last gave something
+    new; `trouble` is the last run's error, "" when it had none; `silent` says in a sentence that it answered and gave
+    nothing although it should have."""
 
     source: str
     runs: Counter[str]
     heard_at: datetime | None
     news_at: datetime | None
     trouble: str
+    silent: str = ""
 
     @property
     def covered(self) -> bool:
         total = self.runs.total()
-        return total > 0 and 1 - self.runs["failed"] / total >= COVERED
+        return total > 0 and 1 - self.runs["failed"] / total >= COVERED and not self.silent
 
 
 @dataclass(frozen=True)
@@ -98,16 +101,21 @@ def source_health(store: Store, since: datetime, until: datetime) -> tuple[Sourc
     for row in store.coverage(stamp(since)[:10], stamp(last_day)[:10]):
         _count(runs, row)
     watches: dict[str, list[Watch]] = defaultdict(list)
+    mute: dict[str, str] = {}
+    yields = store.yields(stamp(until - HISTORY)[:10])
     for watch in store.watches():
         watches[watch.source].append(watch)
-    return tuple(_health(name, watches[name], runs[name]) for name in sorted(watches))
+        at_the_time = (watch.news_at or "") < stamp(until) and (watch.heard_at or "") > stamp(since)
+        if at_the_time and (silence := silent(watch, yields.get(watch.id))):
+            mute.setdefault(watch.source, silence)
+    return tuple(_health(name, watches[name], runs[name], mute.get(name, "")) for name in sorted(watches))
 
 
 def _count(runs: dict[str, Counter[str]], row: Coverage) -> None:
     runs[row.source][row.outcome] += row.runs
 
 
-def _health(name: str, watches: list[Watch], runs: Counter[str]) -> SourceHealth:
+def _health(name: str, watches: list[Watch], runs: Counter[str], silent: str) -> SourceHealth:
     heard = [watch.heard_at for watch in watches if watch.heard_at]
     news = [watch.news_at for watch in watches if watch.news_at]
     trouble = next((watch.closed or watch.last_error for watch in watches if watch.closed or watch.last_error), "")
@@ -117,6 +125,7 @@ def _health(name: str, watches: list[Watch], runs: Counter[str]) -> SourceHealth
         moment(min(heard)) if len(heard) == len(watches) else None,
         moment(max(news)) if news else None,
         trouble,
+        silent,
     )
 
 

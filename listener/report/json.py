@@ -69,6 +69,7 @@ def _health(source: SourceHealth) -> dict[str, Any]:
         "heard_at": source.heard_at and _time(source.heard_at),
         "news_at": source.news_at and _time(source.news_at),
         "trouble": source.trouble,
+        "silent": source.silent,
     }
 
 

@@ -60,7 +60,7 @@ def heard(report: Report) -> str:
 def health(source: SourceHealth, report: Report) -> str:
     runs = ", ".join(f"{outcome} {n}" for outcome, n in sorted(source.runs.items())) or "never asked"
     news = f"last news {_when(source.news_at, report)}" if source.news_at else "no news yet"
-    return "; ".join(filter(None, (runs, news, source.trouble)))
+    return "; ".join(filter(None, (runs, news, source.silent or source.trouble)))
 
 
 def byline(excerpt: Excerpt, report: Report) -> str:

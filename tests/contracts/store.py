@@ -8,11 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.contract import Store
-from storage.records import Bookmark, PageCount, stamp
+from storage.records import Arrival, Bookmark, PageCount, Sweep, Yield, stamp
 from tests.conftest import NOW
 from tests.made import AT, ago, alert, arrival, author, mention, post, run, watch
 
 _FAR = ("2000-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z")
+
+
+def _taken_away(source_id: str, source: str = "blogs") -> Arrival:
+    return Arrival(post(source_id, source=source, text="", fingerprint="gone", deleted_at=AT), None)
 
 
 class StoreContract:
@@ -60,6 +64,35 @@ class StoreContract:
         store.finish_run(run(watch("a"), outcome="failed"), AT, closed="gone")
         assert store.due_watches(stamp(NOW + timedelta(days=9))) == []
 
+    def test_the_beginning_and_kind_of_trouble_are_kept_until_it_ends(self, store: Store) -> None:
+        of = watch("a")
+        store.sync_watches([of])
+        for number in (1, 2):
+            store.finish_run(
+                run(of, number, outcome="failed", new=0), AT, trouble="refused", moved_to="https://b.example/"
+            )
+        (kept,) = store.watches()
+        assert (kept.trouble, kept.failing_since, kept.failures) == ("refused", run(of, 1).started_at, 2)
+        store.finish_run(run(of, 3), AT)
+        (kept,) = store.watches()
+        assert (kept.trouble, kept.failing_since, kept.moved_to) == ("", None, "https://b.example/")
+
+    def test_a_watch_yields_what_came_after_its_first_run(self, store: Store) -> None:
+        of = watch("a")
+        store.sync_watches([of])
+        for number, new in ((0, 50), (60, 3), (120, 0), (300, 4)):
+            store.finish_run(run(of, number, new=new, outcome="ok" if new else "empty"), AT)
+        assert store.yields("2026-11-22") == {of.id: Yield(of.id, "2026-11-22", 7, 1.0)}
+        assert store.yields("2026-11-23") == {}
+
+    def test_runs_are_forgotten_and_the_coverage_stays(self, store: Store) -> None:
+        store.sync_watches([watch("a")])
+        for number in range(5):
+            store.finish_run(run(watch("a"), number), AT)
+        assert store.forget_runs(run(watch("a"), 3).started_at, 2) == 2
+        assert store.forget_runs(run(watch("a"), 3).started_at) == 1
+        assert [row.runs for row in store.coverage("2026-11-22", "2026-11-22")] == [5]
+
     # -- pages
 
     def test_a_page_brings_its_posts_authors_mentions_scores_and_alerts(self, store: Store) -> None:
@@ -90,6 +123,59 @@ class StoreContract:
         assert (found.post.text, found.mention.label, found.mention.at) == ("Acme is awful", "detractor", ago(hours=1))
         assert [s.label for s in store.scores_of(found.mention.id)] == ["promoter", "detractor"]
         assert (store.revisions(found.post.id), store.counts()["alerts"]) == (1, 0)
+
+    def test_what_is_taken_away_loses_its_words_everywhere_and_keeps_its_label(self, store: Store) -> None:
+        first = arrival("1", handle="ann", title="Oh", url="https://a.example/1")
+        its = first.mentions[0][0]
+        store.add_page([first._replace(alerts=(alert(1, mention_id=its.id),))], AT)
+        store.add_page([arrival("1", handle="ann", text="Acme, again", fingerprint="f2")], ago(minutes=-1))
+        store.index_posts()
+        assert store.add_page([_taken_away("1")], ago(minutes=-2)) == PageCount(0, 1, 0)
+        ((_, kept),) = store.posts(5)
+        assert (kept.text, kept.title, kept.raw, kept.author, kept.url) == ("",) * 5
+        assert (kept.deleted_at, kept.at, kept.author_id) == (ago(minutes=-2), first.post.at, author("ann").id)
+        assert (store.revisions(kept.id), store.search("again"), store.findings("Acme", *_FAR)) == (0, [], [])
+        assert [voice.label for voice in store.voices("Acme", *_FAR)] == ["promoter"]
+        assert {score.explanation for score in store.scores_of(its.id)} == {"[]"}
+        assert store.waiting("chat", AT) == [] and [o.delivery.state for o in store.deliveries()] == ["withdrawn"]
+        assert "Acme" not in store.deliveries()[0].alert.notice
+        assert store.replay([], AT) == 0
+
+    def test_what_is_taken_away_never_comes_back(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        store.add_page([_taken_away("1")], AT)
+        assert store.add_page([arrival("1", fingerprint="f9")], AT) == PageCount(0, 0, 0)
+        assert [post.text for _, post in store.posts(5)] == [""]
+
+    def test_an_author_is_named_as_long_as_a_post_of_theirs_stands(self, store: Store) -> None:
+        store.add_page([arrival("1", handle="ann"), arrival("2", handle="ann")], AT)
+        store.add_page([_taken_away("1")], AT)
+        assert [post.author for _, post in store.posts(5)] == ["ann", ""]
+
+    def test_any_source_of_its_kind_may_say_that_a_post_is_gone(self, store: Store) -> None:
+        store.add_page([arrival("1", source="search")], AT)
+        assert store.add_page([_taken_away("1", source="stream")], AT).edited == 1
+
+    def test_what_was_never_stored_is_not_stored_to_be_deleted(self, store: Store) -> None:
+        assert store.add_page([_taken_away("1")], AT) == PageCount(0, 0, 0)
+        assert store.counts()["posts"] == 0
+
+    # -- sweeping
+
+    def test_what_stands_is_listed_newest_first_by_kind_and_page(self, store: Store) -> None:
+        store.add_page([arrival(str(n), ref=f"r{n}") for n in range(5)], AT)
+        store.add_page([_taken_away("3")], AT)
+        store.add_page([arrival("9", kind="other")], AT)
+        first = store.standing(["feed"], 2**62, ago(days=1), 2)
+        assert [(post.source_id, post.ref) for post in first] == [("4", "r4"), ("2", "r2")]
+        assert [p.source_id for p in store.standing(["feed", "other"], first[-1].seq, ago(days=1), 9)] == ["1", "0"]
+        assert store.standing(["feed"], 2**62, stamp(NOW + timedelta(seconds=1)), 9) == []
+
+    def test_a_sweep_goes_on_where_it_stopped(self, store: Store) -> None:
+        assert store.sweep("recheck") == Sweep()
+        store.set_sweep("recheck", Sweep(17, AT))
+        store.set_sweep("recheck", Sweep(9, AT))
+        assert store.sweep("recheck") == Sweep(9, AT)
 
     def test_a_brand_edited_out_is_counted_no_more_and_comes_back_when_edited_in(self, store: Store) -> None:
         store.add_page([arrival("1")], AT)
