@@ -60,6 +60,13 @@ def new_ask(
     return Ask(method, _usable(parsed), own, conditions, content, follow)
 
 
+def new_upgrade(url: str) -> Ask:
+    """The handshake of a websocket whose address is `url` with http for ws; "" for an address of another kind."""
+    if not url.partition("://")[2]:
+        raise BlockedAddress("The address of a stream must begin with ws:// or wss:// and name a host.")
+    return new_ask("GET", url, {}, follow=False)
+
+
 def _usable(url: httpx.URL) -> httpx.URL:
     if url.scheme not in ("http", "https") or not url.raw_host:
         raise BlockedAddress("An address must begin with http:// or https:// and name a host.")

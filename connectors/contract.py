@@ -98,7 +98,7 @@ class Facts(NamedTuple):
 
     `hears` and `misses` say what it brings and what it never can; `key` what access it needs ("none" or the kind of
     key); `duty` what its terms ask of whoever reads it. `every` is the shortest interval that is kind to it, None where
-    the user's own `schedule.interval` is.
+    the user's own `schedule.interval` is. A `stream` keeps its connection, and a thread, for as long as it may.
     """
 
     hears: str
@@ -106,6 +106,7 @@ class Facts(NamedTuple):
     key: str = "none"
     duty: str = "quote and link"
     every: timedelta | None = None
+    stream: bool = False
 
 
 @runtime_checkable
@@ -131,7 +132,8 @@ class Connector(Protocol):
     def __init__(self, options: Any) -> None: ...
 
     def address(self) -> str:
-        """The URL (without secrets) whose host decides which watches must take turns."""
+        """The URL (without secrets) whose host decides which watches must take turns; a file: URL for a source that is
+        asked over no network."""
 
     def terms(self, wanted: Sequence[str]) -> Sequence[str]:
         """The terms of its watches, one watch each; `wanted` are those that the brands' queries cannot do without.

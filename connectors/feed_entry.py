@@ -76,6 +76,9 @@ def hash_of(entry: Entry) -> str:
     if "id" in entry and "link" in entry:
         texts = dict(entry)
         del texts["id"]
+        if "views" in texts:  # YouTube, where both move at every sight
+            del texts["views"]
+            texts.pop("updated", None)
     read = "\x1f".join([*texts, *texts.values()]).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(read, digest_size=8).hexdigest()
 
@@ -89,7 +92,6 @@ def to_post(entry: Entry, origin: Origin) -> Post:
     title = _title(entry)
     body, markup = _body(entry)
     published, edited = _dates(entry, origin.now)
-    comments = get("comments", "")
     rating, scale = _rating(entry)
     return Post(
         kind=origin.kind,
@@ -105,8 +107,13 @@ def to_post(entry: Entry, origin: Origin) -> Post:
         rating=rating,
         rating_scale=scale,
         language=(get("language") or origin.about.get("language", ""))[:35],
-        reach={"comments": int(comments)} if comments.isdecimal() and len(comments) < 10 else _NO_REACH,
+        reach=_reach(entry) if "comments" in entry or "views" in entry else _NO_REACH,
     )
+
+
+def _reach(entry: Entry) -> dict[str, int]:
+    counts = {name: entry.get(name, "") for name in ("comments", "views")}
+    return {name: int(count) for name, count in counts.items() if count.isdecimal() and len(count) < 15}
 
 
 def _rating(entry: Entry) -> tuple[float | None, float]:

@@ -10,6 +10,9 @@ from connectors.errors import BadAnswer
 ITEM, ROOT, SKIP, PERSON = "item", "root", "skip", "author"
 """Elements that are containers: an entry, the feed, something about somebody else, an author."""
 
+SOURCE = "source"
+"""A text in RSS, a container in Atom."""
+
 BODIES = ("encoded", "content", "summary", "media", "itunes_summary", "dc_description")
 """Where the text of an entry may be, the fullest first."""
 
@@ -28,6 +31,7 @@ _SPACES = {
     "http://search.yahoo.com/mrss/": "media",
     "http://search.yahoo.com/mrss": "media",
     "http://www.itunes.com/dtds/podcast-1.0.dtd": "itunes",
+    "http://itunes.apple.com/rss": "im",
     "http://www.w3.org/1999/xhtml": "xhtml",
 }
 _CORE_SPACES = frozenset(
@@ -57,7 +61,7 @@ _CORE_SPACES = frozenset(
 _KEYS = {
     "rss": ROOT, "feed": ROOT, "rdf": ROOT, "channel": ROOT, "rdf:rdf": ROOT, "rdf:channel": ROOT,
     "item": ITEM, "entry": ITEM, "rdf:item": ITEM,
-    "source": SKIP, "contributor": SKIP, "image": SKIP, "textinput": SKIP, "rdf:image": SKIP,
+    "source": SOURCE, "contributor": SKIP, "image": SKIP, "textinput": SKIP, "rdf:image": SKIP,
     "itunes:owner": SKIP, "media:credit": SKIP,
     "title": "title", "rdf:title": "title", "dc:title": "dc_title", "media:title": "dc_title",
     "link": "link", "rdf:link": "link",
@@ -73,12 +77,13 @@ _KEYS = {
     "homepage": "author_uri",
     "language": "language", "dc:language": "language",
     "ttl": "ttl", "hour": "hour", "day": "day", "sy:updateperiod": "period", "sy:updatefrequency": "frequency",
-    "slash:comments": "comments", "thr:total": "comments",
+    "slash:comments": "comments", "thr:total": "comments", "media:statistics": "views",
+    "im:rating": "im_rating", "im:version": "im_version", "im:votesum": "im_votes_for", "im:votecount": "im_votes",
 }  # fmt: skip
 
 PERSON_PARTS = frozenset({"author_name", "author_email", "author_uri"})
 REPEATED = frozenset({"hour", "day"})
-FIELDS = frozenset(_KEYS.values()) - {ROOT, ITEM, SKIP, PERSON} - PERSON_PARTS - REPEATED
+FIELDS = frozenset(_KEYS.values()) - {ROOT, ITEM, SKIP, PERSON, SOURCE} - PERSON_PARTS - REPEATED
 """Elements that hold one text."""
 
 _MOST_NAMES = 3_000

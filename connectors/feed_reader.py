@@ -18,6 +18,7 @@ from connectors.feed_names import (
     REPEATED,
     ROOT,
     SKIP,
+    SOURCE,
     XML,
     Names,
 )
@@ -103,6 +104,8 @@ class Reader:
             self._begin_entry()
         elif key == SKIP or (key == PERSON and (PERSON in self._into or "author_name" in self._into)):
             return self._skip()
+        elif key == SOURCE:
+            return self._source(attributes)
         elif key == PERSON or (key in PERSON_PARTS and self._in_person) or key in REPEATED:
             self._depth -= 1
             self._key = key
@@ -172,6 +175,9 @@ class Reader:
                 into["no_permalink"] = "yes"
         elif key in _MARKED_UP:
             self._declared(key, attributes)
+        elif key == "views":
+            if views := attributes.get("views", "").strip():
+                into["views"] = views
         elif key in (ITEM, ROOT):
             for name, meaning in _ITEM_ATTRIBUTES.items():
                 if value := attributes.get(name, "").strip():
@@ -201,6 +207,15 @@ class Reader:
             if base:
                 href = joined(joined(self.channel.about.get("base", ""), base), href)
             self._into.setdefault("link", href)
+
+    def _source(self, attributes: dict[str, str]) -> None:
+        """RSS: who published the entry, with an address. Atom: the head of another feed, which nobody here reads."""
+        address = attributes.get("url", "").strip()
+        if not address or SOURCE in self._into:
+            return self._skip()
+        self._depth -= 1
+        self._key = SOURCE
+        self._into["source_url"] = address
 
     def _nested(self, name: str, attributes: dict[str, str]) -> None:
         """An element inside a field: a part of a person, or markup of a text."""

@@ -63,9 +63,9 @@ class GuardedBackend(httpcore.NetworkBackend):
 
     def __init__(self, allow: AllowList, resolve: Resolver, monotonic: Callable[[], float]) -> None:
         self.stopped = threading.Event()
+        self.monotonic = monotonic
         self._allow = allow
         self._resolve = resolve
-        self._monotonic = monotonic
         self._thread = threading.local()
 
     @property
@@ -82,7 +82,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         call = self.call
         if self.stopped.is_set():
             raise FetchError(f"{call.where} was stopped before it answered.")
-        left = call.deadline - self._monotonic()
+        left = call.deadline - self.monotonic()
         if left <= 0:
             raise FetchError(f"{call.where} did not complete its answer within {call.limit:g} s.")
         return min(left, SLICE)
@@ -101,9 +101,9 @@ class GuardedBackend(httpcore.NetworkBackend):
         failure: OSError | None = None
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             # A dead first address must leave time for the others.
-            share = (self.call.deadline - self._monotonic()) / left
+            share = (self.call.deadline - self.monotonic()) / left
             try:
-                return GuardedStream(self, self._connect(address, port, self._monotonic() + share))
+                return GuardedStream(self, self._connect(address, port, self.monotonic() + share))
             except OSError as exc:
                 failure = exc
         why = os.strerror(failure.errno).lower() if failure and failure.errno else "no answer"
@@ -154,7 +154,7 @@ class GuardedBackend(httpcore.NetworkBackend):
             code = sock.connect_ex((address, port))
             if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
                 while not _ready(sock, self.patience(), write=True):
-                    if self._monotonic() >= until:
+                    if self.monotonic() >= until:
                         raise TimeoutError
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
@@ -187,6 +187,16 @@ class GuardedStream(httpcore.NetworkStream):
             if not call.answered and call.received > MAX_HEAD:
                 raise BadAnswer(f"{call.where} sent more than {MAX_HEAD // 1024} kB before its answer began.")
             return data
+
+    def read_soon(self, max_bytes: int, seconds: float) -> bytes | None:
+        """What comes within `seconds` (> 0): b"" at the end of the stream, None when nothing does."""
+        self._sock.settimeout(seconds)
+        try:
+            return self._sock.recv(max_bytes)
+        except TimeoutError:
+            return None
+        except OSError as exc:
+            raise httpcore.ReadError(type(exc).__name__) from None
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         rest = memoryview(buffer)

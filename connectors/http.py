@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json as json_
 import ssl
 import threading
@@ -11,18 +10,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+import httpcore
 import httpx
 
 from connectors.addresses import AllowList
-from connectors.ask import Ask, Header, conditions, new_ask, redirected, valid, with_params
-from connectors.errors import AuthError, BadAnswer, BlockedAddress, FetchError, Gone, RateLimited
+from connectors.ask import Ask, Header, conditions, new_ask, new_upgrade, redirected, with_params
+from connectors.errors import BadAnswer, FetchError, RateLimited
 from connectors.guard import Call, GuardedBackend, GuardedStream, Resolver, resolve
 from connectors.manners import Turn, Turns, exhausted, retry_after
 from connectors.post import Validators
 from connectors.redact import hush_http_loggers, redact
-from connectors.reply import Received, Reply, drain, joined, read_body
+from connectors.reply import Received, Reply, drain, joined, read_body, reply_to
+from connectors.verdict import explained, refuse
+
+if TYPE_CHECKING:
+    from connectors.websocket import WebSocket
 
 __all__ = ["HttpClient", "redact", "retry_after"]
 
@@ -76,6 +80,7 @@ class HttpClient:
         self._transport._pool._network_backend = self._guard
         self._active = 0
         self._changed = threading.Condition()
+        self._hushed = threading.Event()
 
     def __enter__(self) -> HttpClient:
         return self
@@ -86,6 +91,7 @@ class HttpClient:
     def close(self) -> None:
         """Refuse new requests, end those in flight with a FetchError within a second, close all connections."""
         self._guard.stopped.set()
+        self._hushed.set()
         with self._changed:
             # A socket must not be closed under a thread that reads from it: its number may be given out anew.
             self._changed.wait_for(lambda: not self._active, timeout=_STOPPING)
@@ -133,28 +139,58 @@ class HttpClient:
 
     @contextmanager
     def listen(self, url: str, *, idle: float = 1.0) -> Iterator[Iterator[bytes | None]]:
-        raise NotImplementedError
-        yield iter(())
+        """Open the websocket at `url` (ws:// or wss://), give out what it says, close it in every case.
+
+        The host's turn is taken for the handshake alone, whose time is bounded as that of a request. See
+        `WebSocket.messages` for the bounds of what follows. A redirect is an error: a stream is named where it is.
+        """
+        as_http = url.replace("ws", "http", 1) if url.startswith(("ws://", "wss://")) else ""
+        call = Call(as_http or url, host_only=False, limit=self._deadline, deadline=0.0)
+        with self._counted(call, self._hushed):
+            with _in_our_words(call):
+                socket = self._upgrade(new_upgrade(as_http), call)
+            try:
+                yield socket.messages(idle, self._hushed)
+            finally:
+                socket.close()
+
+    def stop_listening(self) -> None:
+        """End what listens within a second, and let nothing listen any more; other requests go on."""
+        self._hushed.set()
 
     @contextmanager
     def _call(self, url: str, *, host_only: bool) -> Iterator[Call]:
-        """Count the call in and out, and turn whatever goes wrong in it into one of our errors."""
         call = Call(url, host_only, self._deadline, 0.0)
+        with self._counted(call, self._guard.stopped), _in_our_words(call):
+            yield call
+
+    @contextmanager
+    def _counted(self, call: Call, ended: threading.Event) -> Iterator[None]:
+        """Let the call in unless `ended`, and count it out."""
         with self._changed:
-            if self._guard.stopped.is_set():
+            if ended.is_set():
                 raise FetchError(f"{call.where} was not asked: the program is being stopped.")
             self._active += 1
         self._guard.call = call
         try:
-            yield call
-        except FetchError:
-            raise
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, TypeError) as exc:
-            raise _explained(exc, call) from None
+            yield
         finally:
             with self._changed:
                 self._active -= 1
                 self._changed.notify_all()
+
+    def _upgrade(self, ask: Ask, call: Call) -> WebSocket:
+        from connectors.websocket import Refused, open_websocket  # late: few listen, and the library is slow to import
+
+        with self._turns.take(*ask.address) as turn:
+            call.deadline = self._monotonic() + self._deadline
+            try:
+                return open_websocket(self._guard, ask, self._user_agent, tls_context)
+            except Refused as refused:
+                self._judge(ask, refused.received, call, turn)
+                raise
+            finally:
+                turn.private = turn.private or call.private
 
     def _send(self, ask: Ask, call: Call, known: Validators | None, identity: str) -> Reply:
         left = self._deadline
@@ -169,7 +205,7 @@ class HttpClient:
                 left = call.deadline - self._monotonic()
                 if got.status not in _REDIRECTS or not ask.follow:
                     self._judge(ask, got, call, turn)
-                    return _reply(ask, got, call, known, identity, moved=moved and hop > 0)
+                    return reply_to(ask, got, call, known, identity, moved=moved and hop > 0)
             moved = moved and got.status in _PERMANENT
             ask = redirected(ask, got.status, got.headers.get("location", ""), call.where)
         raise BadAnswer(f"{call.where} redirects more than {self._max_redirects} times.", status=got.status)
@@ -240,51 +276,18 @@ class HttpClient:
                 retry_after=wish,
                 answer=got.body,
             )
-        _refuse(got, call.where, wish)
+        refuse(got, call.where, wish)
 
 
-def _refuse(got: Received, where: str, wish: datetime | None) -> NoReturn:
-    status = got.status
-    kind: type[FetchError] = FetchError
-    what = f"{'redirects' if 300 <= status < 400 else 'answered'} with HTTP {status}."
-    if status in (401, 403):
-        kind, what = AuthError, f"refuses access (HTTP {status}); check the credentials and permissions."
-    elif status == 410:
-        kind, what = Gone, "is gone for good (HTTP 410)."
-    elif status == 304:
-        kind, what = BadAnswer, "answered 304 to a request that was not conditional."
-    elif status == 404:
-        what = "was not found (HTTP 404); check the address."
-    raise kind(f"{where} {what}", status=status, retry_after=wish, answer=got.body)
-
-
-def _reply(ask: Ask, got: Received, call: Call, known: Validators | None, identity: str, *, moved: bool) -> Reply:
-    unchanged, validators = False, Validators()
-    if known is not None:
-        digest = known.body_hash if got.status == 304 else hashlib.blake2b(got.body, digest_size=16).hexdigest()
-        unchanged = got.status == 304 or digest == known.body_hash
-        old = known if got.status == 304 else Validators()
-        validators = Validators(
-            url=identity,
-            etag=valid(got.headers.get("etag", "")) or old.etag,
-            last_modified=valid(got.headers.get("last-modified", "")) or old.last_modified,
-            body_hash=digest,
-        )
-    url = str(ask.url)
-    has_credentials = "@" in call.url.partition("://")[2].partition("/")[0]
-    moved_to = url if moved and not has_credentials else ""
-    return Reply(got.status, url, got.headers, got.body, unchanged, validators, moved_to, call.where)
-
-
-def _explained(exc: Exception, call: Call) -> FetchError:
-    """One sentence without the exception's own words: they may hold the address with its secrets."""
-    where = call.where
-    if isinstance(exc, httpx.InvalidURL):
-        return BlockedAddress(f"{where} is not an address that can be asked.")
-    if isinstance(exc, httpx.PoolTimeout):
-        return FetchError(f"{where} was not asked: no connection became free within {call.limit:g} s.")
-    if isinstance(exc, httpx.RemoteProtocolError):
-        return FetchError(f"{where} broke off or sent something that is not HTTP.")
-    if isinstance(exc, httpx.HTTPError | OSError):
-        return FetchError(f"The connection to {where} broke off.")
-    return FetchError(f"{where} was not asked: its address, headers or body cannot be sent.")
+@contextmanager
+def _in_our_words(call: Call) -> Iterator[None]:
+    """Whatever goes wrong is one of our errors."""
+    try:
+        yield
+    except FetchError:
+        raise
+    except (
+        *(httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpcore.NetworkError),
+        *(OSError, ValueError, TypeError),
+    ) as exc:
+        raise explained(exc, call) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -13,7 +14,9 @@ from typing import Any, NoReturn
 
 import httpx
 
+from connectors.ask import Ask, valid
 from connectors.errors import BadAnswer, FetchError
+from connectors.guard import Call
 from connectors.post import Validators
 
 _DRAIN = 16_384  # bytes of an unwanted body that are read so that its connection can be kept
@@ -66,6 +69,24 @@ class Reply:
                 f"{self.where} answered with {_content_type(self.headers)} that is not JSON ({why}).",
                 status=self.status,
             ) from None
+
+
+def reply_to(ask: Ask, got: Received, call: Call, known: Validators | None, identity: str, *, moved: bool) -> Reply:
+    unchanged, validators = False, Validators()
+    if known is not None:
+        digest = known.body_hash if got.status == 304 else hashlib.blake2b(got.body, digest_size=16).hexdigest()
+        unchanged = got.status == 304 or digest == known.body_hash
+        old = known if got.status == 304 else Validators()
+        validators = Validators(
+            url=identity,
+            etag=valid(got.headers.get("etag", "")) or old.etag,
+            last_modified=valid(got.headers.get("last-modified", "")) or old.last_modified,
+            body_hash=digest,
+        )
+    url = str(ask.url)
+    has_credentials = "@" in call.url.partition("://")[2].partition("/")[0]
+    moved_to = url if moved and not has_credentials else ""
+    return Reply(got.status, url, got.headers, got.body, unchanged, validators, moved_to, call.where)
 
 
 _WHY = "not UTF-8, or a number out of range"

@@ -86,11 +86,18 @@ class App:
         window = self.config.settings.recheck.window
         return Sweeper(self.store, self.http, self.intake(), self.config.sources, self.now, window)
 
+    @cached_property
+    def lanes(self) -> Mapping[str, str]:
+        """Source → the host whose sources take turns."""
+        sources = self.config.sources.items()
+        return {name: urlsplit(source.connector.address()).netloc or name for name, source in sources}
+
     def intake(self, rules: Sequence[Rule] = ()) -> Intake:
         return Intake(self.matcher, self.scorer, rules, self.config.settings.alerting.max_alert_age)
 
     def engine(self) -> Engine:
-        return ThreadEngine(self.config.settings.schedule.threads)
+        streams = sum(source.connector.facts.stream for source in self.config.sources.values())
+        return ThreadEngine(self.config.settings.schedule.threads + streams)
 
     def close(self) -> None:
         for name in ("http", "alert_http", "store"):
@@ -119,13 +126,13 @@ class App:
         """`done` gets the run, or None when somebody else was at it. `staying`: a stream is listened to until the watch
         is due again."""
         source = self.config.sources[watch.source]
-        lane = urlsplit(source.connector.address()).netloc or watch.source
         stay = source.interval if staying else timedelta()
+        puller = self.puller  # built here if it is not yet: threads that met it unbuilt would each build one
 
         def pull() -> None:
-            done(watch, self.puller.pull(watch.id, source, due_only=due_only, stay=stay))
+            done(watch, puller.pull(watch.id, source, due_only=due_only, stay=stay))
 
-        return Job(f"watch:{watch.id}", lane, pull)
+        return Job(f"watch:{watch.id}", self.lanes[watch.source], pull)
 
     def deliver(self) -> DrainReport:
         return drain(self.store, self.config.channels, self.alert_http, self.now, self.chance, pause=self.pause)

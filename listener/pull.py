@@ -155,7 +155,7 @@ class Puller:
         )
         closed = str(problem) if isinstance(problem, Gone) else ""
         next_due = stamp(self._next_due(watch, source, started, tally, problem))
-        self._store.finish_run(run, next_due, closed, _trouble(problem), tally.moved_to)
+        self._store.finish_run(run, next_due, closed, _trouble(problem), _lasting(tally.moved_to))
         return run
 
     def _next_due(
@@ -180,8 +180,15 @@ def _trouble(problem: FetchError | None) -> Trouble:
 def _note(tally: _Tally, problem: FetchError | None) -> str:
     if problem is not None:
         return str(problem)
-    moved = f"moved for good to {redact(tally.moved_to)}, where it is asked from now on." if tally.moved_to else ""
-    return tally.gap or moved
+    if tally.gap or not tally.moved_to:
+        return tally.gap
+    what = "where it is asked from now on." if _lasting(tally.moved_to) else "which may hold a secret: change its url."
+    return f"moved for good to {redact(tally.moved_to)}, {what}"
+
+
+def _lasting(moved_to: str) -> str:
+    """The new address, if it may be written down: one with a query or a token stays in the configuration alone."""
+    return moved_to if redact(moved_to) == moved_to else ""
 
 
 def _outcome(tally: _Tally, problem: FetchError | None) -> Outcome:

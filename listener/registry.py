@@ -18,7 +18,27 @@ from listener.alerts.channels.contract import Channel
 
 CONNECTORS = {
     "feed": "connectors.feed:Feed",
+    "archive": "connectors.archive_folder:ArchiveFolder",
     "hackernews": "connectors.hackernews:HackerNews",
+    "mastodon": "connectors.mastodon:Mastodon",
+    "bluesky": "connectors.bluesky:BlueskySearch",
+    "jetstream": "connectors.jetstream:Jetstream",
+    "googlenews": "connectors.googlenews:GoogleNews",
+    "appstore": "connectors.appstore:AppStore",
+    "steam": "connectors.steam:Steam",
+    "stackexchange": "connectors.stackexchange:StackExchange",
+    "discourse": "connectors.discourse:Discourse",
+    "lemmy": "connectors.lemmy:Lemmy",
+    "github": "connectors.github:GitHub",
+    "youtube": "connectors.youtube:YouTubeChannel",
+    "youtube_comments": "connectors.youtube_comments:YouTubeComments",
+    "reddit": "connectors.reddit_oauth:RedditOAuth",
+    "reddit_rss": "connectors.reddit:RedditFeed",
+    "devto": "connectors.devto:DevTo",
+    "amo": "connectors.amo:Amo",
+    "odrs": "connectors.odrs:Odrs",
+    "jetbrains": "connectors.jetbrains:JetBrains",
+    "wordpress": "connectors.wordpress:WordPress",
 }
 CHANNELS = {
     "slack": "listener.alerts.channels.slack:Slack",

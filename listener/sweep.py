@@ -20,6 +20,8 @@ from storage.records import Standing, Sweep, moment, stamp
 
 _NAME = "recheck"
 _ROUND = timedelta(days=1)
+_TOO_MANY = 10
+"""So many posts of a source, and all of them gone: an answer that came out empty is likelier."""
 _END = 2**62
 
 
@@ -99,6 +101,9 @@ class Sweeper:
                     found.setdefault(brought_by[checked.source_id], []).append(_as_post(checked, source))
         except FetchError as error:
             trouble = f"{source.name}: {error}"
+        told = [post for some in found.values() for post in some]
+        if len(told) >= _TOO_MANY and all(post.deleted for post in told):
+            return 0, f"{source.name}: says that all {len(told)} posts are gone at once, which is not believed."
         return sum(self._store_changes(source, name, posts) for name, posts in found.items()), trouble
 
     def _store_changes(self, source: Source, brought_by: str, posts: Sequence[Post]) -> int:

@@ -131,7 +131,7 @@ class Program:
 
     def watches(self) -> dict[str, dict[str, Any]]:
         """What `sources --json` says, by source."""
-        return {watch["source"]: watch for watch in self.run("sources", "--json").json}
+        return {watch["source"]: watch for watch in self.run("sources", "--json", code=None).json}
 
     # -- the database
 

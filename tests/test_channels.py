@@ -17,12 +17,12 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.http import HttpClient
 from listener.alerts.channels import slack, webhook
-from listener.alerts.channels.contract import Channel, DeliveryError
+from listener.alerts.channels.contract import Channel, DeliveryError, Probes
 from listener.alerts.channels.slack import Slack, SlackOptions
 from listener.alerts.channels.webhook import Webhook, WebhookOptions, signed_headers, verify
 from listener.alerts.notice import Digest, Line, Notice
 from tests.contracts.channels import DIGEST, KEY, NOTICE, NOW, ChannelContract, everywhere, http
-from tests.standins.chat import ChatServer, Say
+from tests.standins.chat import ChatServer, Say, as_slack
 
 __all__ = ["http"]
 
@@ -319,3 +319,52 @@ def test_a_digest_lists_counts_and_links_and_drops_links_that_could_break_out() 
     assert "120 × Acme: detractor\n23 × Acme: promoter" in shown
     assert "<https://example.org/a?x=1&amp;y=2|fine> (Acme: detractor, 90% sure)" in shown
     assert "bad (Acme: detractor, 90% sure)" in shown
+
+
+@pytest.mark.parametrize("body", [b"no_text", b"invalid_payload\n"])
+def test_a_live_webhook_of_slack_is_told_by_what_it_says_of_an_empty_message(body: bytes, http: HttpClient) -> None:
+    with ChatServer([Say(400, body=body)]) as chat:
+        said = a_slack(chat).probe(http)
+    assert said == f"is alive: it refused an empty message ({body.decode().strip()})"
+
+
+def test_a_probe_of_slack_is_one_request_that_nobody_gets_to_read(http: HttpClient) -> None:
+    with ChatServer(as_slack) as chat:
+        assert a_slack(chat).probe(http).startswith("is alive")
+    assert [heard.json for heard in chat.heard] == [{}]
+    assert chat.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(403, "invalid_token"), (403, "action_prohibited"), (404, "no_service"), (410, "channel_is_archived")],
+)
+def test_a_dead_webhook_of_slack_is_called_by_slacks_own_word(status: int, body: str, http: HttpClient) -> None:
+    with ChatServer([Say(status, body=body.encode())]) as chat, pytest.raises(DeliveryError) as caught:
+        a_slack(chat).probe(http)
+    assert caught.value.permanent == "channel"
+    assert str(caught.value).endswith(f" Slack calls it {body}.")
+
+
+@pytest.mark.parametrize(
+    "say", [Say(200), Say(200, body=b"<html>"), Say(400, body=b'{"id":"text.app_error"}'), Say(400, body=b"a" * 9_000)]
+)
+def test_a_receiver_that_is_not_quite_slack_is_not_called_dead(say: Say, http: HttpClient) -> None:
+    with ChatServer([say]) as chat:
+        assert a_slack(chat).probe(http) == "answers, but not as Slack does: only a message tells whether one arrives"
+
+
+def test_what_else_a_dead_receiver_says_is_not_repeated(http: HttpClient) -> None:
+    page = Say(404, body=b"<p>no secret-token-in-the-path here</p>")
+    with ChatServer([page]) as chat, pytest.raises(DeliveryError) as caught:
+        a_slack(chat).probe(http)
+    assert "Slack calls it" not in str(caught.value)
+    assert "secret-token" not in str(caught.value)
+
+
+def test_a_webhook_cannot_be_tried_without_sending() -> None:
+    assert not isinstance(TestWebhookContract().make("https://example.org/hook"), Probes)
+
+
+def a_slack(chat: ChatServer) -> Slack:
+    return Slack("ops", SlackOptions(url=secret_url(chat.url)))

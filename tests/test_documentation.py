@@ -26,7 +26,7 @@ TESTS = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e
 _COMMENTED = re.compile(r"^# ?(\[\[?[a-z_]+\]\]?|[a-z_]+ = .*)$", re.MULTILINE)
 _OPTION = re.compile(r"^(?:# ?)?([a-z_]+) = ")
 _TABLE = re.compile(r"^(?:# ?)?\[\[?([a-z_]+)\]\]?")
-_ENVIRONMENT = {"SLACK_WEBHOOK_URL": "https://hooks.example/T0/B0/x"}
+_ENVIRONMENT = dict.fromkeys(re.findall(r"env:(\w+)", EXAMPLE.read_text(encoding="utf-8")), "https://secret.example/x")
 
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
@@ -117,6 +117,25 @@ def test_the_example_says_the_defaults_where_it_says_a_value() -> None:
 # -- README.md
 
 
+def with_tables(readme: str) -> str:
+    """The README with the rows of its two tables of sources as the connectors tell them."""
+    facts, options = [], []
+    for name in registry.CONNECTORS:
+        connector = registry.connector(name)
+        its = connector.facts
+        every = "`schedule.interval`" if its.every is None else f"{its.every.total_seconds() / 60:g} min"
+        cells = (f"`{name}`", its.hears, its.misses, its.key, every, its.duty)
+        assert not any("|" in cell for cell in cells), name
+        facts.append("| " + " | ".join(cells) + " |")
+        names = ", ".join(f"`{name}.{option}`" for option in connector.options.model_fields)
+        options.append(f"| `{name}` | {names} |")
+    for head, rows in (("| type | what it hears", facts), ("| type | options |\n| --- | --- |\n| `feed`", options)):
+        before, found, after = readme.partition(head)
+        table, blank, rest = (found + after).partition("\n\n")
+        readme = before + "\n".join([*table.split("\n")[:2], *rows]) + blank + rest
+    return readme
+
+
 def test_the_readme_begins_with_one_command_for_the_job_and_one_for_the_tests() -> None:
     readme = README.read_text(encoding="utf-8")
     assert MAIN in readme
@@ -131,9 +150,14 @@ def test_the_readme_names_every_option() -> None:
     assert _missing(README.read_text(encoding="utf-8"), names) == []
 
 
-def test_the_readme_has_a_row_for_every_source_and_channel() -> None:
-    rows = set(re.findall(r"^\| `([a-z0-9]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE))
-    assert {name for _, name, _ in _plugins()} <= rows
+def test_the_readme_has_a_row_for_every_channel() -> None:
+    rows = set(re.findall(r"^\| `([a-z0-9_]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(registry.CHANNELS) <= rows
+
+
+def test_the_readmes_tables_of_sources_are_those_of_the_registry() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert readme == with_tables(readme), "python -m tests.test_documentation writes them anew"
 
 
 def test_the_readme_has_no_option_that_does_not_exist() -> None:
@@ -166,3 +190,7 @@ def test_the_constraints_pin_versions_and_name_no_index() -> None:
 @pytest.mark.parametrize("path", [README, EXAMPLE, CONSTRAINTS], ids=lambda path: path.name)
 def test_nothing_names_a_folder_of_this_machine(path: Path) -> None:
     assert not re.search(r"(?<![\w.])/(?:work|root|home)/", path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")

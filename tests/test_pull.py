@@ -193,6 +193,12 @@ def test_after_a_permanent_move_the_new_address_is_asked(bench: Bench) -> None:
     assert bench.asked().address == "https://new.example/feed"
 
 
+def test_a_new_address_that_may_hold_a_secret_is_not_written_down(bench: Bench) -> None:
+    run = bench.ran(_page(1, moved_to="https://new.example/feed?token=S3CR3TS3CR3T"))
+    assert run.error == "moved for good to https://new.example/feed, which may hold a secret: change its url."
+    assert (bench.watch.moved_to, bench.asked().address) == ("", "")
+
+
 def test_a_new_address_that_keeps_failing_is_given_up_for_the_configured_one(bench: Bench) -> None:
     bench.ran(_page(1, moved_to="https://new.example/feed"))
     for _ in range(3):

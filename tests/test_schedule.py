@@ -1,17 +1,31 @@
-"""The engine takes turns by lane and survives its jobs; the clock ticks until it is stopped."""
+"""The engine takes turns by lane and survives its jobs; the clock ticks until it is stopped; a tick hands out what is
+due, at its time."""
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
+from unittest import mock
 
 import pytest
 
+from listener.app import App
+from listener.cli.run import Rota
+from listener.config import read
 from listener.schedule.clock import Clock
 from listener.schedule.engine import Job, ThreadEngine
+from storage.records import Watch, stamp
+from tests import made
+from tests.conftest import NOW
 
 _SOON = 5.0
 """Seconds that nothing here needs: a test that waits so long has failed."""
@@ -224,3 +238,206 @@ def test_a_slow_tick_is_never_run_twice_at_once(caplog: pytest.LogCaptureFixture
         assert third.wait(_SOON)
         clock.stop()
     assert not any(overlaps)
+
+
+def test_a_tick_that_takes_a_little_too_long_does_not_cost_the_next_one(caplog: pytest.LogCaptureFixture) -> None:
+    began: list[float] = []
+    third = threading.Event()
+
+    def tick() -> None:
+        began.append(time.monotonic())
+        if len(began) == 3:
+            third.set()
+        threading.Event().wait(0.22 if len(began) == 1 else 0)
+
+    clock = Clock(tick, 0.2)
+    with caplog.at_level(logging.CRITICAL, logger="apscheduler"):
+        clock.start()
+        assert third.wait(_SOON)
+        clock.stop()
+    assert began[2] - began[0] < 0.55  # 0.4 s, and 0.6 s if one were left out
+
+
+def test_no_tick_begins_once_the_clock_is_being_stopped(caplog: pytest.LogCaptureFixture) -> None:
+    let_go, running = threading.Event(), threading.Event()
+    ticks: list[int] = []
+
+    def tick() -> None:
+        ticks.append(1)
+        running.set()
+        assert let_go.wait(_SOON)
+
+    clock = Clock(tick, 0.02)
+    with caplog.at_level(logging.CRITICAL, logger="apscheduler"):
+        clock.start()
+        assert running.wait(_SOON)
+        assert not threading.Event().wait(0.06)  # by now the second waits for the first
+        stopping = threading.Thread(target=clock.stop)
+        stopping.start()
+        assert not threading.Event().wait(0.02)
+        let_go.set()
+        stopping.join(_SOON)
+    assert ticks == [1]
+
+
+# -- what a tick hands out
+
+
+class Recording:
+    """An engine that does nothing but write down what it is given, and when."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.given: list[tuple[str, datetime]] = []
+
+    def submit(self, job: Job) -> bool:
+        self.given.append((job.name, self._now()))
+        return True
+
+    def wait(self, seconds: float | None = None) -> bool:
+        return True
+
+    def stop(self, seconds: float) -> bool:
+        return True
+
+    def take(self) -> list[str]:
+        names = [name for name, _ in self.given]
+        self.given.clear()
+        return names
+
+
+class Desk:
+    """An app with one feed, a clock that moves only when somebody waits, and the rota of its service."""
+
+    def __init__(self, folder: Path, feeds: int = 1) -> None:
+        self.now = NOW
+        sources = [{"type": "feed", "name": f"feed-{n}", "url": f"http://127.0.0.1:9/{n}"} for n in range(feeds)]
+        self.app = App(read(folder / "listener.toml", {"sources": sources}, {}), lambda: self.now)
+        self.app.pause = self.pause
+        self.watches = self.app.sync_watches()
+        self.engine = Recording(lambda: self.now)
+        self.rota = Rota(self.app, self.engine)
+        self.stopping = False
+
+    def pause(self, seconds: float) -> bool:
+        self.now += timedelta(seconds=seconds)
+        return self.stopping
+
+    def due(self, number: int, seconds: float) -> str:
+        """Make a watch due so many seconds from now, as another process would; the name of its job."""
+        watch = self.watches[number]
+        with closing(sqlite3.connect(self.app.store.place)) as connection, connection:
+            at = stamp(self.now + timedelta(seconds=seconds))
+            connection.execute("UPDATE watches SET next_due = ? WHERE id = ?", (at, watch.id))
+        return f"watch:{watch.id}"
+
+    def tick(self) -> list[str]:
+        """The names of the jobs that concern a watch."""
+        self.rota.tick()
+        return [name for name in self.engine.take() if name.startswith("watch:")]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path, feeds=3)
+    yield desk
+    desk.app.close()
+
+
+def test_what_comes_due_before_the_next_tick_is_handed_out_at_its_time(desk: Desk) -> None:
+    names = [desk.due(0, 0.7), desk.due(1, 0.25), desk.due(2, -5)]
+    desk.rota.tick()
+    given = {name: (at - NOW).total_seconds() for name, at in desk.engine.given if name.startswith("watch:")}
+    assert given == {names[2]: 0.0, names[1]: 0.25, names[0]: 0.7}
+
+
+def test_what_is_due_later_is_left_to_a_later_tick(desk: Desk) -> None:
+    names = [desk.due(number, seconds) for number, seconds in enumerate((0.95, 3600, 3600))]
+    assert desk.tick() == []
+    assert desk.now == NOW
+    desk.now += timedelta(seconds=1)
+    assert desk.tick() == names[:1]
+
+
+def test_a_due_time_that_another_process_moves_counts_at_the_next_tick(desk: Desk) -> None:
+    for number in range(3):
+        desk.due(number, 3600)
+    assert desk.tick() == []
+    name = desk.due(1, 0)
+    assert desk.tick() == [name]
+
+
+def test_a_tick_that_waits_ends_when_the_service_is_stopped(desk: Desk) -> None:
+    for number in range(3):
+        desk.due(number, 0.5)
+    desk.stopping = True
+    assert desk.tick() == []
+
+
+def test_a_clock_set_back_does_not_make_a_tick_wait_for_it(desk: Desk) -> None:
+    desk.due(0, 0.5)
+    for number in (1, 2):
+        desk.due(number, 3600)
+    due_watches = desk.app.store.due_watches
+
+    def then_set_back(now: str) -> list[Watch]:
+        found = due_watches(now)
+        desk.now -= timedelta(hours=1)
+        return found
+
+    with mock.patch.object(desk.app.store, "due_watches", then_set_back):
+        assert desk.tick() == []
+    assert desk.now == NOW - timedelta(hours=1)
+
+
+def test_a_watch_of_a_newer_configuration_is_told_once_and_costs_the_others_nothing(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(sqlite3.connect(desk.app.store.place)) as connection, connection:
+        connection.execute("UPDATE watches SET source = 'stranger', next_due = '2000' WHERE source = 'feed-0'")
+    with caplog.at_level(logging.WARNING):
+        assert len(desk.tick()) == len(desk.tick()) == 2
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "stranger is not in the configuration" in told and "restart it" in told
+
+
+def test_a_delivery_is_handed_out_when_it_is_due(desk: Desk) -> None:
+    def given() -> bool:
+        desk.rota.tick()
+        return "deliver" in desk.engine.take()
+
+    assert not given()
+    desk.app.store.add_alerts([made.alert()])
+    assert given()
+    desk.now -= timedelta(seconds=5)
+    assert not given()
+
+
+def test_chores_are_done_at_the_start_and_then_each_at_its_own_pace(desk: Desk) -> None:
+    done: Counter[str] = Counter()
+    for number in range(3):
+        desk.due(number, 10_000)
+    for _ in range(3_600):
+        desk.rota.tick()
+        done.update(desk.engine.take())
+        desk.now += timedelta(seconds=1)
+    assert done == {"index": 60, "beat": 60, "tidy": 1, "sweep": 12}
+
+
+def test_new_posts_are_made_searchable_at_the_next_tick(desk: Desk) -> None:
+    desk.rota.tick()
+    desk.engine.take()
+    watch = desk.watches[0]
+    desk.rota._ended(watch, made.run(watch, started_at=stamp(NOW), finished_at=stamp(NOW), new=0))
+    desk.rota.tick()
+    assert "index" not in desk.engine.take()
+    desk.rota._ended(watch, made.run(watch, started_at=stamp(NOW), finished_at=stamp(NOW), new=1))
+    desk.rota.tick()
+    assert desk.engine.take().count("index") == 1
+
+
+def test_everything_that_is_due_is_handed_out_in_one_tick_the_longest_waiting_first(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, feeds=200)
+    names = [desk.due(number, -number) for number in range(200)]
+    assert desk.tick() == names[::-1]
+    desk.app.close()

@@ -131,6 +131,14 @@ def test_a_post_whose_source_is_no_longer_configured_is_asked_about_at_another_o
     assert place.texts == [""]
 
 
+def test_a_source_that_says_everything_is_gone_is_not_believed(place: Place) -> None:
+    place.publish(12)
+    place.forum.standing.clear()
+    report = place.sweeper().step(50)
+    assert report.trouble == ("forum: says that all 12 posts are gone at once, which is not believed.",)
+    assert "" not in place.texts
+
+
 def test_two_sweepers_do_not_ask_twice(place: Place) -> None:
     place.publish(3)
     with place.store.claim("sweep"):

@@ -47,6 +47,7 @@ def run_command(ctx: click.Context) -> int:
         click.echo(f"listening: {len(watches)} watches, database {app.store.place}", err=True)
         stopping.wait()
         clock.stop()
+        app.http.stop_listening()  # streams end at once, and what they have brought is kept
         if not engine.stop(_GRACE_SECONDS):
             app.http.close()  # cuts what is still being read; its page was not stored and will be asked for again
             app.alert_http.close()

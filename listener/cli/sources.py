@@ -92,7 +92,8 @@ def _facts(name: str) -> dict[str, Any]:
     connector = registry.connector(name)
     facts = connector.facts
     every = "schedule.interval" if facts.every is None else f"{facts.every.total_seconds() / 60:g} min"
-    return facts._asdict() | {"every": every, "options": list(connector.options.model_fields)}
+    shown = {"hears": facts.hears, "misses": facts.misses, "key": facts.key, "duty": facts.duty}
+    return shown | {"every": every, "options": list(connector.options.model_fields)}
 
 
 @sources_command.command("import")

@@ -60,6 +60,13 @@ class Matcher:
         reading = Reading(subject, title, text, in_title, in_text)
         return [match for name in self._candidates(in_title, in_text) if (match := self._judge(name, reading))]
 
+    def relevant(self, text: str) -> bool:
+        """False only when no brand can match a post whose title and body are all in `text`, whatever else it is.
+
+        For a stream, where nearly everything is dropped: one pass, and nothing is evaluated.
+        """
+        return bool(self._always) or not self._concerned.keys().isdisjoint(self._index.find(normalise(text)))
+
     def explain(self, subject: Subject) -> list[Explanation]:
         """For every brand whether and why it matches, part by part, for a person to read."""
         reading = self._read(subject)

@@ -8,6 +8,8 @@ from importlib import import_module
 NAMES = {
     "ingest": "pulling feeds, against the `reader` library",
     "score": "scoring, against bare vaderSentiment",
+    "schedule": "2,000 watches on one machine, against a job each in APScheduler",
+    "jetstream": "hearing a stream, against a bare loop of `websockets` and `json`",
     "match": "matching, against a regular expression",
 }
 

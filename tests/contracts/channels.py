@@ -14,7 +14,7 @@ import pytest
 
 from connectors.http import HttpClient
 from listener.alerts import notice as notices
-from listener.alerts.channels.contract import Channel, ChannelOptions, DeliveryError
+from listener.alerts.channels.contract import Channel, ChannelOptions, DeliveryError, Probes
 from listener.alerts.notice import Count, Digest, Line, Notice
 from tests.standins.chat import LOST, RESET, ChatServer, Say
 
@@ -164,11 +164,21 @@ class ChannelContract:
             heard.body.decode("utf-8")
             assert len(heard.body) < 60_000
 
-    def _fails(self, say: Say, http: HttpClient) -> DeliveryError:
+    @pytest.mark.parametrize("say", [Say(404), Say(410), Say(500), RESET], ids=["404", "410", "500", "reset"])
+    def test_a_probe_raises_where_no_message_would_arrive(self, say: Say, http: HttpClient) -> None:
+        if not isinstance(self.make("https://example.org/hook"), Probes):
+            pytest.skip("it cannot be tried without sending")
+        error = self._fails(say, http, probe=True)
+        assert error.permanent == "channel" or say.status != 410
+
+    def _fails(self, say: Say, http: HttpClient, *, probe: bool = False) -> DeliveryError:
         with ChatServer([say]) as chat:
             channel = self.make(chat.url)
             with pytest.raises(DeliveryError) as caught:
-                channel.deliver(NOTICE, key=KEY, now=NOW, http=http)
+                if probe and isinstance(channel, Probes):
+                    channel.probe(http)
+                else:
+                    channel.deliver(NOTICE, key=KEY, now=NOW, http=http)
             assert len(chat.heard) == 1
         assert "secret-token" not in str(caught.value)
         assert "T000" not in str(caught.value)

@@ -36,6 +36,15 @@ class Say:
         return 200 <= self.status < 300 if self.taken is None else self.taken
 
 
+def as_slack(path: str, body: bytes) -> Say:
+    """What a live webhook of Slack says, in its own words: a text is taken, no text and no JSON are refused."""
+    try:
+        message = json.loads(body)
+    except ValueError:
+        return Say(400, body=b"invalid_payload")
+    return Say() if message.get("text") or message.get("blocks") else Say(400, body=b"no_text")
+
+
 RESET = Say(0)
 LOST = Say(0, taken=True)
 

@@ -87,6 +87,16 @@ class Channel(Protocol):
         """Send `notice`. `key` is the same over all attempts, `now` the time of this one. Raises DeliveryError."""
 
 
+@runtime_checkable
+class Probes(Protocol):
+    """What a channel may do besides: find out whether it would take a message, with a request that nobody gets to
+    read."""
+
+    def probe(self, http: Http) -> str:
+        """What was learnt, to follow the channel's name: "is alive". Raises DeliveryError when no message would arrive;
+        it holds no secret either."""
+
+
 def post_message(
     http: Http, url: SecretStr, body: bytes, headers: Mapping[str, str], verdicts: Mapping[int, Permanent]
 ) -> None:

@@ -9,7 +9,15 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from connectors.contract import Http
-from listener.alerts.channels.contract import ChannelOptions, Permanent, SecretUrl, post_message
+from connectors.errors import BadAnswer, FetchError
+from listener.alerts.channels.contract import (
+    ChannelOptions,
+    DeliveryError,
+    Permanent,
+    SecretUrl,
+    delivery_error,
+    post_message,
+)
 from listener.alerts.notice import Count, Digest, Line, Notice
 
 # Slack counts characters of the escaped text; over ~13,200 in all it refuses the message, undocumented.
@@ -27,6 +35,9 @@ _VERDICTS: Mapping[int, Permanent] = {
     **dict.fromkeys((400, 413), "message"),
     **dict.fromkeys((403, 404, 410), "channel"),
 }
+
+_REFUSALS_OF_NOTHING = {"no_text", "invalid_payload", "missing_text_or_fallback_or_attachments"}
+_FAULT = re.compile(rb"[a-z][a-z_]{2,60}")
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 # Line and direction controls, which could dress one text up as another; tab and newline stay.
@@ -57,6 +68,31 @@ class Slack:
         """Slack knows no idempotency key: an answer that is lost on its way means a second message."""
         body = json.dumps(render(notice), ensure_ascii=False, separators=(",", ":")).encode()
         post_message(http, self._options.url, body, {}, _VERDICTS)
+
+    def probe(self, http: Http) -> str:
+        """A message without a text: a live webhook refuses it and names the fault, a dead one names its own."""
+        headers = {"Content-Type": "application/json"}
+        try:
+            http.post(self._options.url.get_secret_value(), content=b"{}", headers=headers, follow=False)
+        except FetchError as error:
+            word = _fault(error.answer)
+            if error.status == 400 and word in _REFUSALS_OF_NOTHING:
+                return f"is alive: it refused an empty message ({word})"
+            if not (error.status == 400 or (isinstance(error, BadAnswer) and 200 <= error.status < 300)):
+                failure = delivery_error(error, _VERDICTS)
+                raise DeliveryError(
+                    f"{failure} Slack calls it {word}." if word else str(failure),
+                    failure.permanent,
+                    failure.retry_after,
+                    throttled=failure.throttled,
+                ) from None
+        return "answers, but not as Slack does: only a message tells whether one arrives"
+
+
+def _fault(answer: bytes) -> str:
+    """Slack's name for what is wrong, "" for whatever else stands in an answer."""
+    word = answer.strip()
+    return word.decode() if _FAULT.fullmatch(word) else ""
 
 
 def render(notice: Notice) -> dict[str, Any]:
