@@ -120,6 +120,11 @@ class App:
             for term in dict.fromkeys(source.connector.terms(source.settings.terms or tuple(wanted)))
         ]
 
+    def unasked(self) -> list[str]:
+        """Sources that no term of the brands' queries can be put to: they hear nothing at all."""
+        asked = {source.name for source, _ in self.questions()}
+        return [name for name in self.config.sources if name not in asked]
+
     def pull_job(
         self, watch: Watch, done: Callable[[Watch, Run | None], None], *, due_only: bool = True, staying: bool = False
     ) -> Job:

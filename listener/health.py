@@ -64,6 +64,8 @@ def health(watch: Watch, past: Yield | None, now: datetime) -> Health:
 
 
 _NEW = Health("quiet", "not asked yet")
+UNASKED = Health("degraded", "is asked nothing: no brand's query holds a term that it can be asked for; set its terms.")
+"""Of a source that has no watch at all."""
 
 
 def worst(healths: Iterable[Health]) -> Health:

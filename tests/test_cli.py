@@ -221,6 +221,13 @@ def test_sources_tell_how_well_each_is_heard(tmp_path: Path, place: Place) -> No
     assert "404" in table.out.splitlines()[3] and table.out.endswith("2 watches: 1 ok, 1 degraded\n")
 
 
+def test_a_source_that_no_term_can_be_put_to_is_no_quiet_source(tmp_path: Path) -> None:
+    command = Command(tmp_path, '[[brands]]\nname = "All"\nquery = "*"\n[[sources]]\ntype = "hackernews"\n')
+    ended = command("sources")
+    assert ended.code == 3 and "is asked nothing" in ended.out
+    assert [watch["failing"] for watch in command("sources", "--json").json] == [True]
+
+
 def test_the_types_of_sources_say_what_they_hear_and_cannot_hear() -> None:
     told = listener("sources", "types", "feed", "--json").json["feed"]
     assert told["key"] == "none" and told["misses"] and told["options"] == ["url", "genre"]

@@ -16,10 +16,9 @@ from listener.app import config_path
 from listener.cli.main import NOTHING_WORKED, PARTLY, opened
 from listener.cli.progress import Progress
 from listener.schedule.engine import Job
+from listener.health import UNASKED
 from listener.trial import ChannelTrial, SourceTrial, try_channel, try_source
 from storage.records import moment
-
-_UNASKED = "it is asked nothing: no brand's query gives it a term; set its terms."
 
 
 @click.command("init")
@@ -64,7 +63,7 @@ def check_command(ctx: click.Context, offline: bool, as_json: bool) -> int:
 
 def _tried(app: Any) -> tuple[list[SourceTrial], list[ChannelTrial]]:
     """All of them side by side, one at a time per host; in the order of the configuration."""
-    sources: dict[str, SourceTrial] = {name: SourceTrial(name, "", error=_UNASKED) for name in app.config.sources}
+    sources: dict[str, SourceTrial] = {name: SourceTrial(name, "", error=UNASKED.reason) for name in app.config.sources}
     channels: dict[str, ChannelTrial] = {}
     intake, now = app.intake(), app.now()
     first_terms = {source.name: term for source, term in reversed(app.questions())}

@@ -15,7 +15,7 @@ from listener import registry
 from listener.app import config_path
 from listener.cli.main import PARTLY, opened
 from listener.config import ConfigError, load
-from listener.health import HISTORY, Health, health
+from listener.health import HISTORY, UNASKED, Health, health
 from storage.records import Watch, moment, stamp
 
 _COLUMNS = "{:<34} {:<9} {:<10} {:<17} {:<17} {}"
@@ -34,12 +34,13 @@ def sources_command(ctx: click.Context, as_json: bool) -> int:
         yields = app.store.yields(stamp(now - HISTORY)[:10])
         healths = [health(watch, yields.get(watch.id), now) for watch in watches]
         rows = list(zip(watches, healths, strict=True))
-        click.echo(_as_json(rows) if as_json else _as_table(rows, app.config.settings.zone))
-    return PARTLY if any(one.failing for one in healths) else 0
+        unasked = app.unasked()
+        click.echo(_as_json(rows, unasked) if as_json else _as_table(rows, unasked, app.config.settings.zone))
+    return PARTLY if unasked or any(one.failing for one in healths) else 0
 
 
-def _as_table(rows: Sequence[tuple[Watch, Health]], zone: Any) -> str:
-    if not rows:
+def _as_table(rows: Sequence[tuple[Watch, Health]], unasked: Sequence[str], zone: Any) -> str:
+    if not rows and not unasked:
         return "no source is configured: add [[sources]]."
 
     def when(stamped: str | None) -> str:
@@ -53,18 +54,21 @@ def _as_table(rows: Sequence[tuple[Watch, Health]], zone: Any) -> str:
         lines.append(_COLUMNS.format(*line).rstrip())
         if its.reason:
             lines.append(f"  {its.reason}")
+    for name in unasked:
+        lines += [_COLUMNS.format(name, UNASKED.state, "", "", "", "").rstrip(), f"  {UNASKED.reason}"]
     states = [its.state for _, its in rows]
     lines.append(f"{len(rows)} watches: " + ", ".join(f"{states.count(one)} {one}" for one in dict.fromkeys(states)))
     return "\n".join(lines)
 
 
-def _as_json(rows: Sequence[tuple[Watch, Health]]) -> str:
+def _as_json(rows: Sequence[tuple[Watch, Health]], unasked: Sequence[str]) -> str:
     shown = ("id", "source", "kind", "term", "next_due", "failures", "last_run_at", "last_outcome", "last_error")
     watches = [
         {"state": its.state, "reason": its.reason, "failing": its.failing}
         | {key: watch._asdict()[key] for key in (*shown, "trouble", "heard_at", "news_at", "moved_to", "closed")}
         for watch, its in rows
     ]
+    watches += [{"source": name, "failing": True, **UNASKED._asdict()} for name in unasked]
     return json.dumps(watches, ensure_ascii=False, indent=2)
 
 
