@@ -87,7 +87,7 @@ def test_a_source_that_is_searched_is_asked_for_its_first_term_which_is_said(tmp
 def test_a_source_that_is_asked_nothing_is_not_taken_for_a_quiet_one(tmp_path: Path) -> None:
     command = Command(tmp_path, PRIVATE + source("hn", "http://127.0.0.1:9", "hackernews", "base_url"))
     ended = command("check")
-    assert (ended.code, "hn: failed: it is asked nothing" in ended.out) == (1, True)
+    assert (ended.code, "hn: failed: is asked nothing" in ended.out) == (1, True)
 
 
 @pytest.mark.parametrize(("paths", "code"), [(["rss"], 0), (["rss", "nope"], 3), (["nope", "none"], 1)])

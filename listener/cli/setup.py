@@ -15,8 +15,8 @@ import click
 from listener.app import config_path
 from listener.cli.main import NOTHING_WORKED, PARTLY, opened
 from listener.cli.progress import Progress
-from listener.schedule.engine import Job
 from listener.health import UNASKED
+from listener.schedule.engine import Job
 from listener.trial import ChannelTrial, SourceTrial, try_channel, try_source
 from storage.records import moment
 
