@@ -92,13 +92,13 @@ class Intake:
     def _mention(self, post: Post, match: Match, origin: Origin, found_at: str) -> tuple[Mention, Score]:
         its_id = mention_id(post.id, match.brand)
         verdict = self._scorer.score(
-            Text(_readable(post), match.brand, post.language, post.rating, post.rating_scale or 5.0)
+            Text(_readable(post), match.brand, post.language, post.rating, post.rating_scale or 5.0, post.genre)
         )
         mention = Mention(
             *(its_id, post.id, match.brand, post.source, post.author_id, post.at, found_at, post.genre),
             _to_json(match.why),
             *(verdict.label, verdict.value, verdict.confidence, verdict.language, verdict.unscored, verdict.scorer),
-            *(int(origin.backfill), 1),
+            *(int(origin.backfill), 1, " ".join(verdict.tags)),
         )
         return mention, _score(its_id, found_at, verdict)
 
@@ -115,6 +115,7 @@ def _score(of: str, at: str, verdict: Verdict) -> Score:
         verdict.unscored,
         _to_json(probabilities(verdict)),
         _to_json(verdict.explanation),
+        " ".join(verdict.tags),
     )
 
 

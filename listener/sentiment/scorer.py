@@ -61,6 +61,9 @@ class DefaultScorer:
         self._vader = support_vader()
         self.id = self._identity()
 
+    def id_for(self, brand: str) -> str:
+        return self.id
+
     def score(self, text: Text) -> Verdict:
         if text.rating is not None:
             try:

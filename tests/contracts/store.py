@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.contract import Store
-from storage.records import Arrival, Bookmark, PageCount, Sweep, Yield, stamp
+from storage.records import Arrival, Bookmark, PageCount, Yield, stamp
+from storage.records_sweep import Sweep
 from tests.conftest import NOW
 from tests.made import AT, ago, alert, arrival, author, mention, post, run, watch
 
