@@ -118,7 +118,8 @@ class Scoring(Protocol):
     def count_stale(self, brand: str, scorer: str) -> int: ...
 
     def rescore(self, rescored: Sequence[Rescored]) -> None:
-        """A changed score is added and holds from now on; of an unchanged one only the mention's scorer is noted."""
+        """A changed score is added and holds from now on; of an unchanged one only the mention's scorer is noted. Where
+        the post was edited or taken away since it was scored, nothing is stored: the mention stays stale."""
 
     def add_reviews(self, reviews: Iterable[Review]) -> None:
         """Known ids change nothing."""

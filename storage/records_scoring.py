@@ -63,7 +63,9 @@ class Stale(NamedTuple):
 
 
 class Rescored(NamedTuple):
-    """A mention's new score, `changed` False when it says what the old one said and only the scorer is another."""
+    """A mention's new score, `changed` False when it says what the old one said and only the scorer is another;
+    `fingerprint` is that of the post that was scored."""
 
     score: Score
     changed: bool
+    fingerprint: str

@@ -7,17 +7,21 @@ from storage.records_scoring import Calibration, Review, WordRule
 from storage.sql_pull import columns, insert
 
 _BOTH = f"{columns(Mention, 'm.')}, {columns(Post, 'p.')}"
+# The expression keeps SQLite from its index by brand, after which it would sort all of the brand's mentions, texts
+# included, for every step of a walk: in order of arrival it reads no more than it gives.
 STALE = f"""
 SELECT m.seq, {_BOTH} FROM mentions m JOIN posts p ON p.id = m.post_id
-WHERE m.brand = ? AND m.scorer <> ? AND m.seq > ? AND m.matched = 1 AND p.deleted_at IS NULL
+WHERE m.brand || '' = ? AND m.scorer <> ? AND m.seq > ? AND m.matched = 1 AND p.deleted_at IS NULL
 ORDER BY m.seq LIMIT ?"""
 COUNT_STALE = """
 SELECT COUNT(*) FROM mentions m JOIN posts p ON p.id = m.post_id
 WHERE m.brand = ? AND m.scorer <> ? AND m.matched = 1 AND p.deleted_at IS NULL"""
-SET_SCORE = """
+_AS_IT_WAS = """id = ? AND EXISTS (
+    SELECT 1 FROM posts p WHERE p.id = mentions.post_id AND p.fingerprint = ? AND p.deleted_at IS NULL)"""
+SET_SCORE = f"""
 UPDATE mentions SET label = ?, value = ?, confidence = ?, language = ?, unscored = ?, scorer = ?, tags = ?
-WHERE id = ?"""
-SET_SCORER = "UPDATE mentions SET scorer = ? WHERE id = ?"
+WHERE {_AS_IT_WAS}"""
+SET_SCORER = f"UPDATE mentions SET scorer = ? WHERE {_AS_IT_WAS}"
 
 ADD_REVIEW = insert("reviews", Review, "ON CONFLICT (id) DO NOTHING")
 UNDO_REVIEW = "UPDATE reviews SET undone_at = ? WHERE id = ? AND undone_at IS NULL"

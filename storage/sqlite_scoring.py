@@ -33,13 +33,14 @@ class SqliteScoring:
 
     def rescore(self, rescored: Sequence[Rescored]) -> None:
         with self._write() as connection:
-            for score, changed in rescored:
+            for score, changed, fingerprint in rescored:
+                of = (score.mention_id, fingerprint)
                 if not changed:
-                    connection.execute(sql_scoring.SET_SCORER, (score.scorer, score.mention_id))
+                    connection.execute(sql_scoring.SET_SCORER, (score.scorer, *of))
                     continue
                 judged = (score.label, score.value, score.confidence, score.language, score.unscored, score.scorer)
-                connection.execute(sql_scoring.SET_SCORE, (*judged, score.tags, score.mention_id))
-                connection.execute(sql_pull.ADD_SCORE, score)
+                if connection.execute(sql_scoring.SET_SCORE, (*judged, score.tags, *of)).rowcount:
+                    connection.execute(sql_pull.ADD_SCORE, score)
 
     def add_reviews(self, reviews: Iterable[Review]) -> None:
         with self._write() as connection:

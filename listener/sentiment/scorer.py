@@ -11,8 +11,9 @@ from typing import NamedTuple
 from listener.sentiment.contract import Label, Text, Verdict
 from listener.sentiment.focus import Focus, bounded, is_question, sentences
 from listener.sentiment.language import identify, primary
-from listener.sentiment.lexicon import support_vader
+from listener.sentiment.lexicon import overlaid, overlay, support_vader
 from listener.sentiment.rating import from_rating, worth
+from listener.sentiment.vader import Vader, stock
 
 # Raise the version with every change to the rules here, in focus.py, language.py, rating.py or overlay.tsv.
 _ID = "vader-support@1"
@@ -35,11 +36,21 @@ class Thresholds(NamedTuple):
     opinion: float = 0.75
 
 
+class _Ear(NamedTuple):
+    """How texts about one brand are read, and the scorer's id for it."""
+
+    focus: Focus
+    vader: Vader
+    id: str
+
+
 class DefaultScorer:
     """Implements `Scorer` for English.
 
     `languages` are those to be scored; others are `unscored`. `rivals` maps a brand to the names of its competitors: a
-    clause about one of these says nothing about the brand. Texts are read up to 2,000 words (20,000 characters).
+    clause about one of these says nothing about the brand. `words` maps a brand ("": every brand) to words and what
+    they weigh in texts about it (-4..4, 0: nothing), whatever the lexicon says. Texts are read up to 2,000 words
+    (20,000 characters).
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class DefaultScorer:
         *,
         rivals: Mapping[str, Sequence[str]] | None = None,
         thresholds: Thresholds = Thresholds(),  # noqa: B008  (immutable)
+        words: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         """Raises ValueError for a language this scorer cannot read, and for thresholds out of order."""
         self._languages = frozenset(map(primary, languages))
@@ -57,12 +69,13 @@ class DefaultScorer:
             raise ValueError("thresholds must satisfy -1 <= detractor < promoter <= 1")
         self._thresholds = thresholds
         self._rivals = {brand.casefold(): tuple(names) for brand, names in (rivals or {}).items()}
-        self._focus = lru_cache(maxsize=256)(self._focus_on)
+        self._words = {brand.casefold(): dict(weights) for brand, weights in (words or {}).items()}
         self._vader = support_vader()
+        self._ear = lru_cache(maxsize=256)(self._ear_for)
         self.id = self._identity()
 
     def id_for(self, brand: str) -> str:
-        return self.id
+        return self._ear(brand).id
 
     def score(self, text: Text) -> Verdict:
         if text.rating is not None:
@@ -71,10 +84,10 @@ class DefaultScorer:
             except ValueError:
                 pass  # a rating off its own scale says nothing: the text does
         if not text.text.strip():
-            return self._unscored("empty", primary(text.language))
+            return self._unscored("empty", primary(text.language), text.brand)
         language, _ = identify(text.text, text.language)
         if language not in self._languages:
-            return self._unscored("language", language)
+            return self._unscored("language", language, text.brand)
         return self._read(text, language)
 
     def score_many(self, texts: Sequence[Text]) -> list[Verdict]:
@@ -90,15 +103,16 @@ class DefaultScorer:
             language=primary(text.language) or identify(text.text)[0],
             unscored="",
             explanation=((f"rating {rating:g}/{text.rating_scale:g}", round(worth(rating, text.rating_scale), 3)),),
-            scorer=self.id,
+            scorer=self.id_for(text.brand),
         )
 
-    def _unscored(self, reason: str, language: str) -> Verdict:
-        return Verdict(None, 0.0, (), 0.0, language, reason, (), self.id)
+    def _unscored(self, reason: str, language: str, brand: str) -> Verdict:
+        return Verdict(None, 0.0, (), 0.0, language, reason, (), self.id_for(brand))
 
     def _read(self, text: Text, language: str) -> Verdict:
-        told = self._focus(text.brand).narrow(bounded(text.text))
-        reading = self._vader.read(self._without_praise_in_questions(told) if "?" in told else told)
+        ear = self._ear(text.brand)
+        told = ear.focus.narrow(bounded(text.text))
+        reading = ear.vader.read(_without_praise_in_questions(told, ear.vader) if "?" in told else told)
         compound = reading.polarity[3]
         opinionated = any(abs(weight) >= self._thresholds.opinion for _, weight in reading.words)
         label = self._label(compound) if opinionated else "no_opinion"
@@ -112,13 +126,8 @@ class DefaultScorer:
             language=language,
             unscored="",
             explanation=_strongest(reading.words),
-            scorer=self.id,
+            scorer=ear.id,
         )
-
-    def _without_praise_in_questions(self, told: str) -> str:
-        """A question praises nothing ("What is the best way to export?"), but it may well complain."""
-        kept = [s for s in sentences(told) if not is_question(s) or self._vader.polarity(s)[3] < 0]
-        return "\n".join(kept)
 
     def _label(self, compound: float) -> Label:
         if compound >= self._thresholds.promoter:
@@ -132,16 +141,31 @@ class DefaultScorer:
         promoter = 1 / (1 + exp(_SLOPE * (self._thresholds.promoter - compound)))
         return detractor, 1 - detractor - promoter, promoter
 
-    def _focus_on(self, brand: str) -> Focus:
-        return Focus(brand, self._rivals.get(brand.casefold(), ()))
+    def _ear_for(self, brand: str) -> _Ear:
+        focus = Focus(brand, self._rivals.get(brand.casefold(), ()))
+        words = {**self._words.get("", {}), **self._words.get(brand.casefold(), {})}
+        if not words:
+            return _Ear(focus, self._vader, self.id)
+        lexicon, emojis = stock()
+        vader = Vader(overlaid(lexicon, {**overlay(), **words}), emojis)
+        return _Ear(focus, vader, f"{self.id}+{_digest(sorted(words.items()))}")
 
     def _identity(self) -> str:
         """The name and version, and a digest of whatever else than the defaults decides about scores."""
         rivals = {brand: sorted(names) for brand, names in sorted(self._rivals.items())}
         if self._thresholds == Thresholds() and not rivals and self._languages == {_ENGLISH}:
             return _ID
-        chosen = repr((self._thresholds, rivals, sorted(self._languages)))
-        return f"{_ID}+{hashlib.blake2b(chosen.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}"
+        return f"{_ID}+{_digest((self._thresholds, rivals, sorted(self._languages)))}"
+
+
+def _digest(chosen: object) -> str:
+    return hashlib.blake2b(repr(chosen).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def _without_praise_in_questions(told: str, vader: Vader) -> str:
+    """A question praises nothing ("What is the best way to export?"), but it may well complain."""
+    kept = [s for s in sentences(told) if not is_question(s) or vader.polarity(s)[3] < 0]
+    return "\n".join(kept)
 
 
 def _strongest(words: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
