@@ -96,11 +96,12 @@ class Amo:
         number = review.key("id")
         addon = review.one("addon")
         slug = (addon.text("slug") or (addon.key("id") if "id" in addon else "")) if addon else ""
+        path = quote(slug, safe="", errors="replace")
         score = review.number("score")
         return Post(
             kind=self.kind,
             source_id=number,
-            url=f"https://addons.mozilla.org/firefox/addon/{quote(slug, safe='')}/reviews/{number}/" if slug else "",
+            url=f"https://addons.mozilla.org/firefox/addon/{path}/reviews/{number}/" if slug else "",
             body=review.text("body"),
             author=_author(review.one("user")),
             published_at=review.time("created"),
@@ -122,6 +123,6 @@ def _says_not_found(body: bytes) -> bool:
     """The API's own 404, not that of a server in front of it."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(said, dict) and "detail" in said

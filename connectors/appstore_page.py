@@ -93,8 +93,10 @@ def from_atom(answer: Answer, where: str) -> Shown:
 
 
 def _labels(review: Fields) -> Review:
-    """Apple wraps each text in an object: {"label": text}."""
-    texts = {ours: held.text("label") for theirs, ours in _LABELS.items() if (held := review.one(theirs)) is not None}
+    """Apple wraps each text in an object: {"label": text}. Stripped, as the reader of Atom does."""
+    texts = {
+        ours: held.text("label").strip() for theirs, ours in _LABELS.items() if (held := review.one(theirs)) is not None
+    }
     if (author := review.one("author")) is not None:
         for theirs, ours in (("name", "author"), ("uri", "author_uri")):
             if (held := author.one(theirs)) is not None:

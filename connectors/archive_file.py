@@ -79,13 +79,14 @@ class ArchiveFile:
         self._packed = packed
         self._known = known
         self._offset = self._line = 0
-        self._row_end = (0, 0)
+        self._head = self._tail = b""
+        self._row_end = (0, 0, b"")
         self._ended = self._waiting = False
 
     def mark(self, *, done: bool = False) -> Mark:
         """Of all rows so far; `done` when nothing more is to be read of the file as it is."""
-        offset, line = self._row_end
-        return self._now._replace(offset=offset, line=line, digest=self._digest(offset), done=done)
+        offset, line, tail = self._row_end
+        return self._now._replace(offset=offset, line=line, digest=_digest(self._head[:offset], tail), done=done)
 
     @property
     def waiting(self) -> bool:
@@ -105,61 +106,59 @@ class ArchiveFile:
                     self._waiting = True
                     return
                 row = replace(row, line=row.line + before)
-            self._row_end = (self._offset, self._line)
+            self._row_end = (self._offset, self._line, self._tail)
             yield row
-        self._row_end = (self._offset, self._line)
+        self._row_end = (self._offset, self._line, self._tail)
 
     def _go_on(self) -> list[str]:
         """Put the stream to where the last pull ended, if what it read is still there; the header that CSV needs."""
-        known = self._known
-        if known is None or not known.offset or self._digest(known.offset) != known.digest:
-            self._stream.seek(0)
+        known, stream = self._known, self._stream
+        if known is None or not known.offset:
             return []
-        self._stream.seek(0)
-        header = [_decoded(self._stream.readline(LONGEST_LINE).removeprefix(_BOM))] if self._read is read_csv else []
-        self._stream.seek(known.offset)
-        self._offset, self._line = self._row_end = (known.offset, known.line)
+        header = [_decoded(stream.readline(LONGEST_LINE).removeprefix(_BOM))] if self._read is read_csv else []
+        sample = min(_SAMPLE, known.offset)
+        stream.seek(0)
+        head = stream.read(sample)
+        stream.seek(known.offset - sample)
+        tail = stream.read(sample)
+        if _digest(head, tail) != known.digest:
+            stream.seek(0)
+            return []
+        self._head, self._tail = head, tail
+        self._offset, self._line, _ = self._row_end = (known.offset, known.line, tail)
         return header
-
-    def _digest(self, offset: int) -> str:
-        """Of the first and the last kilobyte before `offset`: a rewritten file differs in one of them. Leaves the
-        stream where it was."""
-        here = self._stream.tell()
-        self._stream.seek(0)
-        head = self._stream.read(min(_SAMPLE, offset))
-        self._stream.seek(max(0, offset - _SAMPLE))
-        tail = self._stream.read(min(_SAMPLE, offset))
-        self._stream.seek(here)
-        return hashlib.blake2b(head + tail, digest_size=8).hexdigest()
 
     def _lines(self) -> Iterator[str]:
         while self._offset < self._limit:
             raw = self._stream.readline(LONGEST_LINE)
             if not raw:
                 break
-            size = len(raw)
-            if not raw.endswith(b"\n"):
-                if size == LONGEST_LINE:
-                    size += self._skip_line()
-                elif not self._still:
-                    self._waiting = True
-                    break
-            if not self._offset:
-                raw = raw.removeprefix(_BOM)
-            self._offset += size
+            whole = raw.endswith(b"\n")
+            if not whole and len(raw) < LONGEST_LINE and not self._still:
+                self._waiting = True
+                break
+            text = raw if self._offset else raw.removeprefix(_BOM)
+            self._take(raw)
+            while not whole and self._offset < self._limit and (rest := self._stream.readline(LONGEST_LINE)):
+                self._take(rest)
+                whole = rest.endswith(b"\n")
             self._line += 1
-            yield _decoded(raw)
+            yield _decoded(text)
         self._ended = True
         if self._packed and self._offset >= self._limit:
             raise NoArchive(f"it unpacks to more than {MOST_INFLATED // 1_000_000:,} MB; the rest was not read")
 
-    def _skip_line(self) -> int:
-        skipped = 0
-        while part := self._stream.readline(LONGEST_LINE):
-            skipped += len(part)
-            if part.endswith(b"\n"):
-                break
-        return skipped
+    def _take(self, raw: bytes) -> None:
+        """Kept as it goes by: to seek in a packed file is to unpack it once more."""
+        if self._offset < _SAMPLE:
+            self._head = (self._head + raw)[:_SAMPLE]
+        self._tail = (self._tail + raw)[-_SAMPLE:]
+        self._offset += len(raw)
+
+
+def _digest(head: bytes, tail: bytes) -> str:
+    """Of the first and the last kilobyte that were read: a rewritten file differs in one of them."""
+    return hashlib.blake2b(head + tail, digest_size=8).hexdigest()
 
 
 def _decoded(raw: bytes) -> str:

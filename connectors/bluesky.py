@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from connectors.bluesky_record import KIND, published
 from connectors.bluesky_session import Session
 from connectors.bluesky_view import GET_POSTS, posts_of, rechecked
-from connectors.contract import Facts, Http, Options, WebAddress
+from connectors.contract import Facts, Http, Options, ServiceAddress
 from connectors.dates import parse
 from connectors.fields import Fields
 from connectors.post import Checked, Known, Page, Question
@@ -34,7 +34,7 @@ _EVER = datetime.max.replace(tzinfo=UTC)
 class BlueskyOptions(Options):
     handle: str = Field(min_length=1, max_length=256)
     app_password: SecretStr
-    base_url: WebAddress = "https://bsky.social"
+    base_url: ServiceAddress = "https://bsky.social"
     overlap_hours: float = Field(default=2.0, ge=0, le=720)
     """What comes with an earlier date than others already seen (a bridge, a slow index) is found within this."""
 
@@ -89,7 +89,7 @@ class BlueskySearch:
 
     def pull(self, question: Question, http: Http) -> Iterator[Page]:
         seen, rest = _read(question.cursor)
-        windows = [_Window(self._lower_bound(seen, question.since)), *rest]
+        windows = [_Window(seen - self._overlap if seen else question.since), *rest]
         for views, unread in self._walk(question, windows, http):
             # The newest post, not the time of asking: an index that stands still for hours is waited for.
             times = [min(moment, question.now) for view in views if (moment := view.time("indexedAt"))]
@@ -103,11 +103,6 @@ class BlueskySearch:
 
     def recheck(self, known: Sequence[Known], http: Http) -> Iterator[Checked]:
         return rechecked(known, lambda params: self._session.get(GET_POSTS, params, http))
-
-    def _lower_bound(self, seen: datetime | None, since: datetime | None) -> datetime | None:
-        if seen is None:
-            return since
-        return max(seen - self._overlap, since) if since else seen - self._overlap
 
     def _walk(
         self, question: Question, unread: list[_Window], http: Http

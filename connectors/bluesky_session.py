@@ -56,7 +56,9 @@ class Session:
 
     def _ask(self, tokens: _Tokens, method: str, params: Sequence[tuple[str, str | int]], http: Http) -> Fields:
         url = f"{tokens.service}/xrpc/{method}"
-        answer = http.get(f"{url}?{urlencode(params)}", headers={"Authorization": f"Bearer {tokens.access}"})
+        answer = http.get(
+            f"{url}?{urlencode(params, errors='replace')}", headers={"Authorization": f"Bearer {tokens.access}"}
+        )
         return Fields(answer.json(), url)
 
     def _signed_in(self, expired: _Tokens | None, http: Http, now: datetime | None) -> _Tokens:

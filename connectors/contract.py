@@ -26,7 +26,15 @@ def web_address(url: str) -> str:
     return url
 
 
+def _without_credentials(url: str) -> str:
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("must hold no user and password")
+    return url
+
+
 WebAddress = Annotated[str, AfterValidator(web_address)]
+ServiceAddress = Annotated[str, AfterValidator(web_address), AfterValidator(_without_credentials)]
+"""Of an API that is signed in to in another way: it appears in messages as it is."""
 
 
 class Options(BaseModel):

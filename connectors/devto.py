@@ -139,12 +139,21 @@ class DevTo:
         waiting = [number for number, count in counts.items() if count != discussed.get(number, 0)]
         url = f"{self._site}/api/comments"
         for place, number in enumerate(waiting[:_MOST_DISCUSSIONS], start=1):
-            tree = _objects(self._json(url, {"a_id": number}, http), url, "a comment")
+            tree = self._tree(url, number, http)
             discussed = {**discussed, number: counts[number]}
             gap = ""
             if place == _MOST_DISCUSSIONS < len(waiting):
                 gap = f"{len(waiting) - place:,} more discussions on {self._site} are left for the next pull"
             yield Page(self._said(tree, number), _written(until, discussed), gap=gap)
+
+    def _tree(self, url: str, article: str, http: Http) -> list[Fields]:
+        """None below an article that has gone while the list still shows it: the others must not wait for it."""
+        try:
+            return _objects(self._json(url, {"a_id": article}, http), url, "a comment")
+        except FetchError as error:
+            if not _says_there_is_none(error):
+                raise
+            return []
 
     def _said(self, tree: Sequence[Fields], article: str) -> list[Post]:
         posts: dict[str, Post] = {}
@@ -200,7 +209,7 @@ class DevTo:
             return None  # of a deleted or hidden comment
         name = user.key("username")
         number = user.key("user_id") if "user_id" in user else name
-        return Author(number, user.text("name") or name, f"{self._site}/{quote(name, safe='')}")
+        return Author(number, user.text("name") or name, f"{self._site}/{quote(name, safe='', errors='replace')}")
 
     def _json(self, url: str, params: Mapping[str, str | int], http: Http) -> Any:
         return http.get(url.replace(self._site, self._base, 1), params=params, headers=_ACCEPT).json()

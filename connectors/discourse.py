@@ -45,7 +45,7 @@ class Discourse:
     kind: ClassVar[str] = "discourse"
     facts: ClassVar[Facts] = Facts(
         hears="every public post of one Discourse forum, or those its search finds for a term",
-        misses="private categories, messages and posts hidden by flags; in search mode edits, until checked again",
+        misses="private categories, messages, hidden posts; edits of all but the newest posts, until checked again",
         key="none; an API key where the forum shows its posts to members only",
     )
     options: ClassVar[type[Options]] = DiscourseOptions
@@ -110,11 +110,11 @@ class Discourse:
         if "cooked" not in item:
             raise item.wrong("cooked", "is missing")
         topic, place = item.key("topic_id"), item.count("post_number")
-        first = place == 1
+        path, first = quote(topic, "", errors="replace"), place == 1
         return Post(
             kind=self.kind,
             source_id=source_id,
-            url=f"{self._api.shown}/t/{quote(topic, '')}/{place}" if place else f"{self._api.shown}/p/{number}",
+            url=f"{self._api.shown}/{f't/{path}/{place}' if place else f'p/{number}'}",
             body=item.text("cooked"),
             markup="html",
             title=item.text("topic_title") or title if first else "",
@@ -136,7 +136,7 @@ class Discourse:
         return Author(
             id=f"{self._api.forum}|{username if number is None else number}",
             name=item.text("name") or username,
-            url=f"{self._api.shown}/u/{quote(username, '')}",
+            url=f"{self._api.shown}/u/{quote(username, '', errors='replace')}",
         )
 
 

@@ -35,11 +35,12 @@ class _Place:
     after: date
     before: date | None = None
     then: date | None = None
-    seen: frozenset[int] = frozenset()
+    seen: tuple[int, ...] = ()
+    """In the order they were asked for: a walk downwards must not forget what it has just read."""
 
     def cursor(self) -> str:
         days = {name: day.isoformat() if day else "" for name, day in self._days()}
-        return json.dumps({**days, "seen": sorted(self.seen)[-_REMEMBERED:]}, separators=(",", ":"))
+        return json.dumps({**days, "seen": self.seen[-_REMEMBERED:]}, separators=(",", ":"))
 
     def _days(self) -> Iterator[tuple[str, date | None]]:
         yield from (("after", self.after), ("before", self.before), ("then", self.then))
@@ -59,12 +60,12 @@ def search(api: DiscourseApi, reader: Reader, question: Question, http: Http) ->
     """The posts that the search finds and that were not asked for before, oldest first."""
     place = _place(question)
     hits = _hits(api, question, place, http)
-    new = sorted(hits.titles.keys() - place.seen)
+    new = sorted(hits.titles.keys() - set(place.seen))
     for at in range(0, min(len(new), _POSTS), _BATCH):
         some = new[at : min(at + _BATCH, _POSTS)]
         whole = (_whole(api, reader, number, hits.titles[number], question.now, http) for number in some)
         posts = [post for post in whole if post is not None]
-        place = replace(place, seen=place.seen | set(some))
+        place = replace(place, seen=(*place.seen, *some))
         yield Page(posts, cursor=place.cursor())
     if len(new) > _POSTS:
         yield Page(
@@ -148,7 +149,7 @@ def _place(question: Question) -> _Place:
     kept = loaded(question.cursor)
     try:
         before, then = (date.fromisoformat(kept[name]) if kept[name] else None for name in ("before", "then"))
-        return _Place(date.fromisoformat(kept["after"]), before, then, frozenset(int(one) for one in kept["seen"]))
+        return _Place(date.fromisoformat(kept["after"]), before, then, tuple(int(one) for one in kept["seen"]))
     except (ValueError, TypeError, LookupError, OverflowError):
         since = question.since or datetime(2013, 1, 1, tzinfo=UTC)  # Discourse is not older
         return _Place((since - _DAY).date())

@@ -20,6 +20,7 @@ from connectors.feed_entry import Channel, Origin, hash_of, to_post
 from connectors.feed_pace import poll_after
 from connectors.feed_reader import MAX_ENTRIES
 from connectors.post import Genre, Page, Post, Question, Validators
+from connectors.redact import redact
 
 PAGE = 500
 """Most posts of one Page."""
@@ -63,8 +64,7 @@ class Feed:
 
     def address(self) -> str:
         parts = urlsplit(self._url)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def terms(self, wanted: Sequence[str]) -> Sequence[str]:
         return ("",)
@@ -106,7 +106,7 @@ class Feed:
         try:
             return parse(answer.body, charset.group(1) if charset else "", answer.url)
         except BadAnswer as error:
-            raise BadAnswer(f"{self.address()} answered {error}", status=answer.status) from None
+            raise BadAnswer(f"{redact(self._url)} answered {error}", status=answer.status) from None
 
     def _posts(self, channel: Channel, url: str, now: datetime) -> list[Post]:
         origin = Origin(

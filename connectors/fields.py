@@ -73,7 +73,7 @@ class Fields:
     def count(self, name: str) -> int | None:
         """A whole number, also one written as text; None for anything else."""
         value = self._values.get(name)
-        if isinstance(value, str) and len(value) <= 16 and value.lstrip("-").isdecimal() and value.isascii():
+        if isinstance(value, str) and len(value) <= 16 and value.removeprefix("-").isdecimal() and value.isascii():
             value = int(value)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -87,7 +87,7 @@ class Fields:
         value = self._values.get(name)
         if isinstance(value, str):
             return parse(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
         try:
             return datetime.fromtimestamp(value / 1000 if value > _MILLISECONDS_FROM else value, UTC)

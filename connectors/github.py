@@ -31,6 +31,7 @@ _ROUGHLY_SORTED = 5
 """The index and what is shown from it may be a moment apart: the last result alone does not tell how far it came."""
 _LONGEST_QUERY = 200
 _SEARCH = "/search/issues"
+_SECOND = timedelta(seconds=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -65,20 +66,30 @@ class _Found(NamedTuple):
     incomplete: bool = False
     gap: str = ""
 
+    @property
+    def reached(self) -> datetime:
+        """The update up to which nothing is missing, as far as `updated` tells; it must not be empty."""
+        return min(self.updated[-_ROUGHLY_SORTED:]) if self.onward else max(self.updated)
+
 
 class _Mark(NamedTuple):
-    """The latest update that was read, and whether that was the last there was."""
+    """The update up to which all is read, and whether that was the last there was.
+
+    `comments` bounds the comments of a walk that is not finished: a later page may hold an issue with one from before
+    `at`.
+    """
 
     at: datetime
     finished: bool
+    comments: datetime | None = None
 
 
 class GitHub:
     """Follows each kind from the least recently updated on, asking anew from where it has come to.
 
     Asking by time instead of by page loses nothing when results move to the end meanwhile. The cursor is JSON:
-    {kind: [the latest update that was read, whether that was all]}. The next pull begins `overlap_hours` before it, or
-    right there when there is more.
+    {kind: [the update up to which all is read, whether that was all, where comments begin if not]}. The next pull
+    begins `overlap_hours` before it, or right there when there is more.
     """
 
     kind: ClassVar[str] = KIND
@@ -94,6 +105,7 @@ class GitHub:
         self._repositories = options.repositories
         self._qualifiers = options.qualifiers
         self._comments = options.comments
+        self._pages = _PAGES_WITH_COMMENTS if options.comments else _PAGES
         self._overlap = timedelta(hours=options.overlap_hours)
         self._api = Api(options.base_url, options.token.get_secret_value() if options.token else "")
 
@@ -110,20 +122,21 @@ class GitHub:
     def pull(self, question: Question, http: Http) -> Iterator[Page]:
         marks = _read(question.cursor)
         for kind in self._kinds:
-            since = self._lower_bound(marks.get(kind), question.since)
-            for found in self._walk(kind, since, question, http):
+            mark = marks.get(kind)
+            since = self._lower_bound(mark, question.since)
+            first = mark.comments if mark and not mark.finished else since
+            for number, found in enumerate(self._walk(kind, since, first, question, http), start=1):
                 if found.updated and not found.incomplete:
-                    latest = min(max(found.updated), question.now).replace(microsecond=0)
-                    if found.onward and latest == since:  # more in one second than can be read: it must not hold us up
-                        latest += timedelta(seconds=1)
-                    marks[kind] = _Mark(max(latest, since or latest), not found.onward)
+                    at = min(found.reached, question.now).replace(microsecond=0)
+                    if number == self._pages and found.onward and at == since:
+                        at += _SECOND  # more in one second than can be read: it must not hold us up
+                    marks[kind] = _Mark(max(at, since or at), not found.onward, first if found.onward else None)
                 yield Page(_oldest_first(found.posts), cursor=_written(marks), gap=found.gap)
 
     def _lower_bound(self, mark: _Mark | None, since: datetime | None) -> datetime | None:
         if mark is None:
             return since
-        at = mark.at - self._overlap if mark.finished else mark.at
-        return max(at, since) if since else at
+        return mark.at - self._overlap if mark.finished else mark.at
 
     def recheck(self, known: Sequence[Known], http: Http) -> Iterator[Checked]:
         """Issues, pull requests and comments, one request each; discussions have no address to be asked at."""
@@ -142,24 +155,24 @@ class GitHub:
             if post.source_id == one.source_id:  # else it has moved to another repository and is a new one there
                 yield Checked(one.source_id, post)
 
-    def _walk(self, kind: Kind, since: datetime | None, question: Question, http: Http) -> Iterator[_Found]:
+    def _walk(
+        self, kind: Kind, since: datetime | None, first: datetime | None, question: Question, http: Http
+    ) -> Iterator[_Found]:
+        """`first` bounds the comments."""
         search = self._discussions if kind == "discussion" else self._issues
-        first = since
         onward = ""
-        pages = _PAGES_WITH_COMMENTS if self._comments else _PAGES
-        for number in range(1, pages + 1):
+        for number in range(1, self._pages + 1):
             found = search(self._query(kind, question.term, since), onward, first, question, http)
             if found.incomplete or not found.onward:
                 yield found
                 return
-            if number == pages:
+            if number == self._pages:
                 found = found._replace(
                     gap=f"{self.address()} has more {kind}s than one pull reads; they come next time"
                 )
             yield found
-            reached = min(found.updated[-_ROUGHLY_SORTED:], default=None)
-            if reached and (since is None or reached.replace(microsecond=0) > since):
-                since, onward = reached.replace(microsecond=0), ""
+            if found.updated and (since is None or found.reached.replace(microsecond=0) > since):
+                since, onward = found.reached.replace(microsecond=0), ""
             else:  # a page of one second
                 onward = found.onward
 
@@ -243,13 +256,20 @@ def _iso(moment: datetime) -> str:
 
 
 def _written(marks: dict[str, _Mark]) -> str:
-    return json.dumps({kind: [_iso(mark.at), mark.finished] for kind, mark in marks.items()}) if marks else ""
+    return json.dumps({kind: _as_json(mark) for kind, mark in marks.items()}) if marks else ""
+
+
+def _as_json(mark: _Mark) -> list[str | bool | None]:
+    return [_iso(mark.at), mark.finished, _iso(mark.comments) if mark.comments else None]
 
 
 def _read(cursor: str) -> dict[str, _Mark]:
     """A cursor of another program or version is none: reading again loses nothing."""
     try:
-        stored = {kind: (parse(at), finished is True) for kind, (at, finished) in json.loads(cursor).items()}
+        stored = {
+            kind: (parse(at), finished is True, parse(comments or ""))
+            for kind, (at, finished, comments) in json.loads(cursor).items()
+        }
     except (ValueError, TypeError, AttributeError, RecursionError):
         return {}
-    return {kind: _Mark(at, finished) for kind, (at, finished) in stored.items() if at}
+    return {kind: _Mark(at, finished, comments) for kind, (at, finished, comments) in stored.items() if at}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from connectors.contract import Answer, Http
 from connectors.errors import AuthError, BadAnswer, FetchError, RateLimited
@@ -20,10 +21,13 @@ _NAME = re.compile(r"[A-Z_]{1,40}")
 
 
 class Api:
-    """`base` is https://api.github.com, or https://HOST/api/v3 of one's own. `token` "" asks without one."""
+    """`address` is https://api.github.com, or https://HOST/api/v3 of one's own. `token` "" asks without one."""
 
-    def __init__(self, base: str, token: str) -> None:
-        self.base = base.rstrip("/")
+    def __init__(self, address: str, token: str) -> None:
+        self._address = address.rstrip("/")
+        parts = urlsplit(self._address)
+        self.base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        """To be shown: without the credentials that `address` may hold."""
         self._headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -33,15 +37,15 @@ class Api:
     ) -> Answer:
         """`now` lets a limit without a time have one."""
         try:
-            return http.get(self.base + path, params=params, headers=self._headers)
+            return http.get(self._address + path, params=params, headers=self._headers)
         except FetchError as error:
             raise self._explained(error, now) from None
 
     def graphql(self, query: str, variables: Mapping[str, Any], http: Http, now: datetime) -> Fields:
         """The "data" of the answer."""
-        url = f"{self.base.removesuffix('/v3')}/graphql"
+        address, url = (f"{one.removesuffix('/v3')}/graphql" for one in (self._address, self.base))
         try:
-            answer = http.post(url, json={"query": query, "variables": dict(variables)}, headers=self._headers)
+            answer = http.post(address, json={"query": query, "variables": dict(variables)}, headers=self._headers)
         except FetchError as error:
             raise self._explained(error, now) from None
         document = Fields(answer.json(), url)

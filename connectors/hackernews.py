@@ -80,7 +80,7 @@ class HackerNews:
             until = datetime.fromtimestamp(json.loads(question.cursor)["until"], UTC)
         except (ValueError, KeyError, TypeError, OverflowError, OSError):
             return since  # a cursor of another program or version: reading again loses nothing
-        return max(until - self._overlap, since)
+        return max(until - self._overlap, _OLDEST)  # however long nobody asked
 
     def _window(self, term: str, after: int, until: int, http: Http) -> tuple[list[Fields], int]:
         """The hits created in (after, until], and how many Algolia says there are."""

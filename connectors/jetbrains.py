@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
-from urllib.parse import urljoin
 
 from pydantic import BeforeValidator, Field
 
@@ -110,7 +110,7 @@ def _author(account: Fields | None) -> Author | None:
     name = account.text("name")
     key = account.key("id") if "id" in account else name
     link = account.text("link")
-    return Author(key, name, urljoin(_SITE, link) if link.startswith("/") else "") if key else None
+    return Author(key, name, _SITE + link if re.match("/(?!/)", link) else "") if key else None
 
 
 def _moment(comment: Fields) -> datetime | None:

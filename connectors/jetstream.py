@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from connectors.bluesky_record import KIND
 from connectors.bluesky_view import GET_POSTS, rechecked
-from connectors.contract import Facts, Http, Options, WebAddress
+from connectors.contract import Facts, Http, Options, ServiceAddress
 from connectors.errors import FetchError
 from connectors.fields import Fields
 from connectors.jetstream_events import COLLECTION, Hearing, microseconds
@@ -35,8 +35,8 @@ def _stream_address(url: str) -> str:
         usable = parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment:
-        raise ValueError("must be a wss:// or ws:// address without a query")
+    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be a wss:// or ws:// address without a query or a password")
     secure = parts.scheme in ("wss", "https")
     return f"{'wss' if secure else 'ws'}://{parts.netloc}{parts.path.rstrip('/')}"
 
@@ -60,7 +60,7 @@ class JetstreamOptions(Options):
     """Read again whenever a connection begins: events come only roughly in the order of their times."""
     lookback_hours: float = Field(default=1.0, ge=0, le=36)
     """How far back the first pull goes; an hour is about 100,000 posts to read through."""
-    api_url: WebAddress = "https://public.api.bsky.app"
+    api_url: ServiceAddress = "https://public.api.bsky.app"
     """Where single posts are asked about again."""
 
 

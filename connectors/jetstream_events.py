@@ -45,14 +45,14 @@ def moment(time_us: int) -> datetime:
 class Hearing:
     """One pull: what is heard, and held until its page is full or ripe.
 
-    `position` and `host`: how far, in microseconds since 1970, whose host was heard. `alive`: some host kept a
+    `position` and `host`: how far, in microseconds since 1970, and by whose clock. `alive`: some host kept a
     connection open, or brought something new. `done`: everything up to `question.now` is heard, and
     `question.stay` has passed by the times of the events and the seconds of silence.
     """
 
     def __init__(self, question: Question, position: int, host: str, idle: float) -> None:
         self.position = position
-        self.host = host
+        self.host = self._where = host
         self.alive = self.done = False
         self._relevant = question.relevant
         self._resumed = position if host else 0
@@ -86,12 +86,12 @@ class Hearing:
         """Whether one more page is due. Silence is not calm: a network that says nothing any more is a gap."""
         if self._newest < self._now - _STALE and self._heard < _MOST_HEARD and not self._gap:
             since = f"since {moment(self._newest):%Y-%m-%d %H:%M} UTC" if self._newest else "at all"
-            self._gap = str(failure or f"{self.host} gave nothing {since}: its stream may stand still.")
+            self._gap = str(failure or f"{self._where} gave nothing {since}: its stream may stand still.")
         return self.pending or not self._pages
 
     def pages(self, host: str, messages: Iterator[bytes | None]) -> Iterator[Page]:
         """Raises BadAnswer when what comes is no stream of events at all."""
-        self.host, self._paged_at = host, self._paged_at or self._clock
+        self._where, self._paged_at = host, self._paged_at or self._clock
         silent = 0.0
         began = self._heard
         for message in messages:
@@ -131,7 +131,7 @@ class Hearing:
         """One strange event among sound ones must not hold up the rest for ever: it is left out, and told."""
         self._heard += 1
         try:
-            self._take(_parsed(message, self.host), len(message))
+            self._take(_parsed(message, self._where), len(message))
         except BadAnswer as problem:
             self._problem = self._problem or problem
             self._wrong += 1
@@ -151,7 +151,8 @@ class Hearing:
         self.alive = True
         self._newest = max(self._newest, time_us)
         # A server may begin earlier than it was asked to (bluesky-social/jetstream#343).
-        self.position = max(self.position, time_us)
+        if time_us >= self.position or not self.host:
+            self.position, self.host = max(self.position, time_us), self._where
         self._clock = time_us if self._clock < self._now else max(self._clock, time_us)
 
     def _commit(self, event: Mapping[str, Any], time_us: int, size: int) -> None:
@@ -204,10 +205,10 @@ class Hearing:
         """A server that no longer keeps what it is asked for begins later, and says nothing."""
         if 0 < self._resumed < self._now - _CLAMPED_FROM and first - self._resumed > _CLAMPED_BY:
             span = f"{moment(self._resumed):%Y-%m-%d %H:%M:%S} to {moment(first):%Y-%m-%d %H:%M:%S} UTC"
-            self._gap = f"{self.host} keeps nothing older any more: posts from {span} were not heard."
+            self._gap = f"{self._where} keeps nothing older any more: posts from {span} were not heard."
 
     def _fields(self, value: Any, what: str) -> Fields:
-        return Fields(value, self.host, what)
+        return Fields(value, self._where, what)
 
 
 def _parsed(message: bytes, where: str) -> Mapping[str, Any]:

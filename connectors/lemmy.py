@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -60,7 +61,9 @@ class Lemmy:
     options: ClassVar[type[Options]] = LemmyOptions
 
     def __init__(self, options: LemmyOptions) -> None:
-        self._base = options.instance.rstrip("/")
+        self._home = options.instance.rstrip("/")
+        parts = urlsplit(self._home)
+        self._base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without credentials: to be shown
         self._overlap = timedelta(days=options.overlap_days)
         self._site: _Site | None = None
         self._lock = threading.Lock()
@@ -170,7 +173,7 @@ class Lemmy:
 
     def _get(self, path: str, params: Mapping[str, str | int], http: Http) -> Fields:
         try:
-            return Fields(http.get(self._base + path, params=params).json(), self._base + path)
+            return Fields(http.get(self._home + path, params=params).json(), self._base + path)
         except FetchError as error:
             raise self._explained(error) from None
 

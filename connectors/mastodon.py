@@ -135,17 +135,17 @@ class Mastodon:
             if statuses and not fresh:
                 gap = f"{self._instance.url} does not page by min_id, so older posts of #{tag} may be missing"
             walked += fresh
+            begin = self._overlapped(after, walked, question.now)
             last = fresh[-1].id if fresh else last
             if not fresh or len(statuses) < FULL:
-                cursor = json.dumps({"after": self._overlapped(after, walked, question.now)})
                 # They prove the whole only if the whole was one answer.
                 proofs = answer.validators if proofs is not None else None
-                yield Page(_posts(fresh, given), cursor, proofs, gap=gap)
+                yield Page(_posts(fresh, given), json.dumps({"after": begin}), proofs, gap=gap)
                 return
             proofs = None
             if not requests_left:
                 gap = f"#{tag} on {self._instance.url} had over {len(walked):,} posts to read; the next pull goes on"
-            yield Page(_posts(fresh, given), json.dumps({"after": after, "read": last}), gap=gap)
+            yield Page(_posts(fresh, given), json.dumps({"after": begin, "read": last}), gap=gap)
 
     def _beginning(self, tag: str, question: Question, http: Http) -> tuple[str, str]:
         """The id behind which the posts since `question.since` stand, and in words what lies too deep for us."""

@@ -30,10 +30,11 @@ class NoOpml(Exception):
 def read(body: bytes) -> list[Outline]:
     """The feeds in the order of the list, each address once. Raises NoOpml."""
     found: dict[str, Outline] = {}
-    root: list[str] = []
+    root = ""
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        root.append(name)
+        nonlocal root
+        root = root or name
         if name != "outline" or len(found) > _MOST:
             return
         given = {key.lower(): clean(value).strip() for key, value in attributes.items()}
@@ -49,10 +50,10 @@ def read(body: bytes) -> list[Outline]:
     parser.EntityDeclHandler = refuse
     try:
         parser.Parse(body, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # the last two: encodings that expat does not know
         raise NoOpml(f"is not XML: {error}") from None
-    if root[0].lower() != "opml":
-        raise NoOpml(f"begins with <{root[0][:40]}> where <opml> should be")
+    if root.lower() != "opml":
+        raise NoOpml(f"begins with <{root[:40]}> where <opml> should be")
     return list(found.values())
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connectors.contract import Answer, Facts, Http, Options, WebAddress
+from connectors.contract import Answer, Facts, Http, Options, ServiceAddress
 from connectors.errors import AuthError, BadAnswer, FetchError
 from connectors.feed import Feed, FeedOptions
 from connectors.post import Author, Markup, Page, Post, Question, Validators
@@ -54,7 +54,7 @@ class RedditFeedOptions(Options):
     user: str = ""
     feed_token: SecretStr | None = None
     """Of a private feed: the `feed` in the addresses of https://www.reddit.com/prefs/feeds, `user` is in them too."""
-    base_url: WebAddress = "https://www.reddit.com"
+    base_url: ServiceAddress = "https://www.reddit.com"
 
     @model_validator(mode="after")
     def _whole(self) -> RedditFeedOptions:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr
 
 from connectors.backlog import Batch, oldest_first
-from connectors.contract import Facts, Http, Options, WebAddress
+from connectors.contract import Facts, Http, Options, ServiceAddress
 from connectors.errors import AuthError, FetchError
 from connectors.fields import Fields
 from connectors.post import Checked, Known, Page, Post, Question
@@ -41,8 +41,8 @@ class RedditOAuthOptions(Options):
     listings: list[Listing] = Field(default=["new", "comments"], min_length=1)
     overlap_hours: float = Field(default=6.0, ge=0, le=720)
     """Moderators let posts through hours later, dated as they were written: this much is read again at every pull."""
-    base_url: WebAddress = "https://oauth.reddit.com"
-    token_url: WebAddress = "https://www.reddit.com/api/v1/access_token"
+    base_url: ServiceAddress = "https://oauth.reddit.com"
+    token_url: ServiceAddress = "https://www.reddit.com/api/v1/access_token"
 
 
 class RedditOAuth:
@@ -164,8 +164,8 @@ class RedditOAuth:
         said = Fields(answer, self._token_url, "a token")
         if "error" in said:
             raise AuthError(f"{self._token_url} gives no token: check client_id, client_secret and the app's type.")
-        token = said.key("access_token")
-        if not re.fullmatch(r"[\x21-\x7e]+", token):
+        token = said.text("access_token")
+        if not re.fullmatch(r"[\x21-\x7e]{1,4096}", token):
             raise said.wrong("access_token", "is no token")
         return token
 

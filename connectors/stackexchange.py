@@ -129,15 +129,13 @@ class StackExchange:
             page, start = (page + 1, start) if last == start else (1, last)
 
     def recheck(self, known: Sequence[Known], http: Http) -> Iterator[Checked]:
-        for letter, method, _ in _KINDS:
+        for letter, _, _ in _KINDS:
             prefix = f"{self._site}|{letter}|"
             ids = [one.source_id.removeprefix(prefix) for one in known if one.source_id.startswith(prefix)]
             numbers = [int(one) for one in ids if one.isdecimal()]
             for at in range(0, len(numbers), _LARGEST):
                 some = numbers[at : at + _LARGEST]
                 found, document = self._by_ids(letter, some, http, None)
-                if not found and len(some) >= _SURELY:
-                    raise BadAnswer(f"{self._api.url(method)} knows none of {len(some)} posts it had given.")
                 for number in some:
                     item = found.get(number)
                     yield Checked(f"{prefix}{number}", self._post(letter, number, item) if item else None)
@@ -172,7 +170,10 @@ class StackExchange:
         document = self._api.ask(path, {"pagesize": _LARGEST, "filter": "withbody"}, http, now)
         if document.flag("has_more"):
             raise document.wrong("has_more", "says that posts which were asked for are left out")
-        return {_number(item, name): item for item in document.many("items", "a post")}, document
+        found = {_number(item, name): item for item in document.many("items", "a post")}
+        if not found and len(numbers) >= _SURELY:
+            raise BadAnswer(f"{self._api.url(method)} knows none of {len(numbers)} posts it had given.")
+        return found, document
 
     def _post(self, letter: _Letter, number: int, item: Fields) -> Post:
         if "body" not in item:

@@ -70,7 +70,7 @@ class WordPress:
         if reply := _REPLY.match(post.title):
             return post._replace(kind=self.kind, title=post.title[reply.end() :], genre="comment")
         body, said = _without_head(post.body)
-        stars = said.get("rating") or _stars(post.title) or _stars(body[:_SEARCHED])
+        stars = said.get("rating") or _stars(post.title) or _signs(body[:_SEARCHED])
         return post._replace(
             kind=self.kind,
             body=body,
@@ -89,9 +89,13 @@ def _without_head(body: str) -> tuple[str, dict[str, int]]:
     return body.lstrip() if said else body, said
 
 
-def _stars(text: str) -> int:
-    """1 to 5, 0 where none are shown."""
-    if found := _IN_WORDS.search(text):
+def _stars(title: str) -> int:
+    """1 to 5, 0 where none are shown. What a text says of stars in words may be a wish."""
+    if found := _IN_WORDS.search(title):
         return int(found[1] or found[2])
+    return _signs(title)
+
+
+def _signs(text: str) -> int:
     signs = _IN_SIGNS.search(text)
     return len(signs[1]) if signs else 0

@@ -20,6 +20,7 @@ from listener.alerts.outbox import DrainReport, drain
 from listener.alerts.rules import Rule
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
+from listener.health import HISTORY, Health, health
 from listener.intake import Intake
 from listener.match import Matcher, search_terms
 from listener.pull import Puller
@@ -161,6 +162,13 @@ class App:
     def deliver(self) -> DrainReport:
         return drain(self.store, self.config.channels, self.alert_http, self.now, self.chance, pause=self.pause)
 
+    def healths(self, watches: Sequence[Watch]) -> list[Health]:
+        """Of each watch how well it hears."""
+        now = self.now()
+        yields = self.store.yields(stamp(now - HISTORY)[:10])
+        every = {name: source.interval for name, source in self.config.sources.items()}
+        return [health(one, yields.get(one.id), now, every.get(one.source, timedelta())) for one in watches]
+
     def index(self) -> None:
         """Make new posts searchable, in slices so that nobody waits for the write lock for long."""
         while self.store.index_posts(2000):
@@ -172,9 +180,9 @@ class App:
             pass
 
     def beat(self) -> None:
-        """Tell whoever watches this program that it is alive; nothing more than a warning when that fails."""
+        """Tell whoever watches this program that it hears something; nothing more than a warning when that fails."""
         heartbeat = self.config.settings.schedule.heartbeat
-        if heartbeat is None:
+        if heartbeat is None or all(one.failing for one in self.healths(self.store.watches())):
             return
         url = heartbeat.get_secret_value()
         try:

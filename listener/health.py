@@ -26,6 +26,10 @@ happens once in 22,000 times (Poisson, e^-10)."""
 _BEYOND = 1.5
 """Sources are bursty and sleep at night: silence counts only beyond so many times the longest one seen before."""
 
+_WEEK = timedelta(days=7)
+_UNSEEN = 48.0
+"""Hours of silence that a source may have every week, as long as it was not watched for one."""
+
 _LATE = timedelta(hours=1)
 _LOST = timedelta(days=7)
 _RECENT = timedelta(days=1)
@@ -43,16 +47,17 @@ class Health(NamedTuple):
         return self.state in ("degraded", "blocked", "dead")
 
 
-def health(watch: Watch, past: Yield | None, now: datetime) -> Health:
-    """`past` is what the watch has yielded in HISTORY, None when nothing."""
+def health(watch: Watch, past: Yield | None, now: datetime, interval: timedelta = timedelta()) -> Health:
+    """`past` is what the watch has yielded in HISTORY, None when nothing; it is asked every `interval`, or listened to
+    for as long."""
     if watch.closed:
         return Health("dead", watch.closed)
+    overdue = moment(watch.next_due) + interval + _LATE < now
     if watch.last_run_at is None:
-        overdue = moment(watch.next_due) + _LATE < now
         return Health("degraded", "has never been asked: is `listener run` or cron at work?") if overdue else _NEW
     if watch.failures:
         return _failing(watch, now)
-    if moment(watch.next_due) + _LATE < now:
+    if overdue:
         return Health("degraded", f"due for {_span(now - moment(watch.next_due))}, but nobody asks it.")
     if watch.last_outcome in ("partial", "failed"):
         return Health("degraded", watch.last_error)
@@ -79,7 +84,8 @@ def silent(watch: Watch, past: Yield | None) -> str:
         return ""
     silence = _hours(moment(watch.heard_at) - moment(watch.news_at))
     observed = _hours(moment(watch.news_at) - moment(f"{past.since_day}T00:00:00.000Z"))
-    if observed <= 0 or silence <= _BEYOND * past.longest_silence:
+    longest = past.longest_silence if observed >= _hours(_WEEK) else max(past.longest_silence, _UNSEEN)
+    if observed <= 0 or silence <= _BEYOND * longest:
         return ""
     pace = past.posts / max(observed, 24.0)
     expected = pace * silence

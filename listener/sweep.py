@@ -6,6 +6,7 @@ the next one begins a day after it began. Late edits that no feed shows come to 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from listener.intake import Intake, Origin
 from storage.contract import Store
 from storage.records import moment, stamp
 from storage.records_sweep import Standing, Sweep
+
+log = logging.getLogger(__name__)
 
 _NAME = "recheck"
 _ROUND = timedelta(days=1)
@@ -91,17 +94,23 @@ class Sweeper:
         return [(self._by_name[name], posts) for name, posts in groups.items()]
 
     def _ask(self, source: Source, posts: Sequence[Standing]) -> tuple[int, str]:
-        """How many posts had changed, and what went wrong. What was learnt before a failure is kept."""
+        """How many posts had changed, and what went wrong. What was learnt before a failure is kept. What another
+        source brought may be about another brand: of that only deletions are taken."""
         brought_by = {post.source_id: post.source for post in posts}
         known = [Known(post.source_id, post.ref, post.url) for post in posts]
         found: dict[str, list[Post]] = {}
         trouble = ""
         try:
             for checked in source.connector.recheck(known, self._http):  # type: ignore[attr-defined]
-                if checked.source_id in brought_by:
-                    found.setdefault(brought_by[checked.source_id], []).append(_as_post(checked, source))
+                post, name = _as_post(checked, source), brought_by.get(checked.source_id)
+                if name == source.name or (name is not None and post.deleted):
+                    found.setdefault(name, []).append(post)
         except FetchError as error:
             trouble = f"{source.name}: {error}"
+        except Exception as error:  # a connector's own mistake must not hold up the walk for ever
+            log.debug("%s: the connector failed", source.name, exc_info=True)
+            kind = source.connector.kind
+            trouble = f"{source.name}: the {kind} connector failed: {type(error).__name__}: {error}."
         told = [post for some in found.values() for post in some]
         if len(told) >= _TOO_MANY and all(post.deleted for post in told):
             return 0, f"{source.name}: says that all {len(told)} posts are gone at once, which is not believed."

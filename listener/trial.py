@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 _RECENT = timedelta(days=1)
 """How far back a source that searches by time is asked to look: one page of the newest, not the first of a backfill."""
 
+_JUST_NOW = timedelta(minutes=1)
+"""The same for a stream, which is read from there to its end."""
+
 
 class SourceTrial(NamedTuple):
     """What one page of a source showed: `matching` of its `posts` speak of a brand, `newest` is their latest date.
@@ -54,7 +57,8 @@ class _NothingStored:
 def try_source(source: Source, term: str, http: Http, intake: Intake, now: datetime) -> SourceTrial:
     """Ask for the first page as a new watch would, but for what is new since yesterday. Never raises for anything that
     the source or its connector does."""
-    question = Question(now=now, term=term, since=now - min(source.settings.backfill, _RECENT))
+    recent = _JUST_NOW if source.connector.facts.stream else _RECENT
+    question = Question(now=now, term=term, since=now - min(source.settings.backfill, recent))
     trial = SourceTrial(source.name, term)
     try:
         page = _first(source.connector.pull(question, http))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -105,8 +106,26 @@ def bury(connection: Connection, post_id: str, now: str) -> None:
     connection.execute(sql_pull.BURY_POST, (now, post_id))
     connection.execute(sql_pull.BURY_REVISIONS, (post_id,))
     connection.execute(sql_pull.BURY_AUTHOR, (post_id,))
+    _leave_out_of_digests(connection, [json.loads(row[0]) for row in connection.execute(sql_pull.NOTICES, its)])
     for statement in (sql_pull.BURY_SCORES, sql_pull.WITHDRAW_DELIVERIES, sql_pull.BURY_NOTICES):
         connection.execute(statement, its)
+
+
+def _leave_out_of_digests(connection: Connection, notices: Sequence[dict[str, Any]]) -> None:
+    """A digest has a line of each of its surest mentions: the link, and the beginning of the title or text."""
+    told = {(notice.get("url", ""), notice.get("title") or notice.get("text", "")) for notice in notices}
+    for alert_id, stored in connection.execute(sql_pull.DIGESTS).fetchall() if told else ():
+        notice = json.loads(stored)
+        digest = notice.get("digest") or {}
+        lines = digest.get("surest", [])
+        kept = [one for one in lines if not any(_is_about(one, url, words) for url, words in told)]
+        if len(kept) < len(lines):
+            digest["surest"] = kept
+            connection.execute(sql_pull.REWRITE_NOTICE, (json.dumps(notice, ensure_ascii=False), alert_id))
+
+
+def _is_about(line: dict[str, Any], url: str, words: str) -> bool:
+    return bool(line.get("url") == url and words.startswith(line.get("title", "").removesuffix("…")))
 
 
 def count_yield(connection: Connection, run: Run) -> None:

@@ -245,6 +245,7 @@ ALTER TABLE watches ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
 ALTER TABLE posts ADD COLUMN ref TEXT NOT NULL DEFAULT '';
 CREATE INDEX posts_by_author ON posts (author_id);
 CREATE INDEX runs_by_time ON runs (started_at);
+CREATE INDEX alerts_by_mention ON alerts (mention_id);
 
 CREATE TABLE yields (
     watch_id TEXT NOT NULL REFERENCES watches (id),

@@ -84,13 +84,17 @@ POST_TIME = "SELECT at FROM posts WHERE id = ?"
 
 # What its source took away: the words go, here and wherever they were copied to; ids, times and labels stay.
 BURY_POST = """
-UPDATE posts SET url = '', title = '', text = '', raw = '', author = '', reach = '{}', deleted_at = ? WHERE id = ?"""
+UPDATE posts SET url = '', title = '', text = '', raw = '', author = '', thread = '', ref = '', reach = '{}',
+    deleted_at = ? WHERE id = ?"""
 BURY_REVISIONS = "DELETE FROM revisions WHERE post_id = ?"
 BURY_SCORES = """
 UPDATE scores SET explanation = '[]' WHERE mention_id IN (SELECT id FROM mentions WHERE id >= ? AND id < ?)"""
 WITHDRAW_DELIVERIES = """
 UPDATE deliveries SET state = 'withdrawn', last_error = 'The post was taken away by its source.'
 WHERE state <> 'sent' AND alert_id IN (SELECT id FROM alerts WHERE mention_id >= ? AND mention_id < ?)"""
+NOTICES = "SELECT notice FROM alerts WHERE mention_id >= ? AND mention_id < ?"
+DIGESTS = "SELECT id, notice FROM alerts WHERE mention_id IS NULL AND notice LIKE '%\"digest\"%'"
+REWRITE_NOTICE = "UPDATE alerts SET notice = ? WHERE id = ?"
 BURY_NOTICES = """
 UPDATE alerts SET notice = '{"type": "mention.withdrawn", "found_at": ""}' WHERE mention_id >= ? AND mention_id < ?"""
 BURY_AUTHOR = """

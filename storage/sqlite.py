@@ -109,7 +109,6 @@ class SqliteStore(SqliteScoring):
             for arrival in gone:
                 sqlite_search.drop(connection, arrival.post.id)
                 pages.bury(connection, arrival.post.id, now)
-                sqlite_search.put_back(connection, arrival.post.id)
             if bookmark is not None:
                 connection.execute(sql_pull.SET_BOOKMARK, (*bookmark, watch_id))
             return PageCount(len(new), len(edited) + len(gone), sum(len(arrival.mentions) for arrival in new))

@@ -25,7 +25,14 @@ PATIENCE = 60.0
 """Seconds that anybody waits for the write lock."""
 
 # Pages go back into the file every 16 MB of log in place of 4: the same index pages are written over and over.
-_PRAGMAS = ("foreign_keys = ON", "synchronous = NORMAL", "temp_store = MEMORY", "wal_autocheckpoint = 4000")
+# What is deleted is overwritten: a post that was taken away must not be found in the file.
+_PRAGMAS = (
+    "foreign_keys = ON",
+    "secure_delete = ON",
+    "synchronous = NORMAL",
+    "temp_store = MEMORY",
+    "wal_autocheckpoint = 4000",
+)
 
 _T = TypeVar("_T")
 

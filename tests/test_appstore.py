@@ -122,6 +122,16 @@ def test_the_atom_of_a_page_is_the_same_post(store: AppStoreServer, http: HttpCl
     assert atom == served(store, http, "page.json")[1]
 
 
+def test_both_formats_of_a_page_give_the_same_text_whatever_surrounds_it(
+    store: AppStoreServer, http: HttpClient
+) -> None:
+    store.publish("us", review(1, "fine \n", at=NOW))
+    from_json = pull(store, http)[0].posts
+    store.blank = {(1, "json")}
+    from_atom = pull(store, http, json.dumps({"newest": "", "torn": False}))[0].posts
+    assert from_atom[0].fingerprint == from_json[0].fingerprint
+
+
 def test_each_country_is_a_watch() -> None:
     connector = AppStore(AppStoreOptions(app=1, countries=["US", "gb", "us "]))
     assert connector.terms(["acme"]) == ("us", "gb")

@@ -214,6 +214,41 @@ def test_a_packed_bomb_ends_at_the_cap(watched: Watched, monkeypatch: pytest.Mon
     assert watched.gap() == ""
 
 
+def test_a_packed_bomb_without_any_line_ends_at_the_cap(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.archive_file.MOST_INFLATED", 10_000_000)
+    unpacked = 0
+    readline = gzip.GzipFile.readline
+
+    def counted(file: gzip.GzipFile, size: int | None = -1) -> bytes:
+        nonlocal unpacked
+        line = readline(file, size)
+        unpacked += len(line)
+        return line
+
+    monkeypatch.setattr(gzip.GzipFile, "readline", counted)
+    watched.write("a.jsonl.gz", gzip.compress(jsonl(row(1)).encode() + b" " * 60_000_000))
+    pages = watched.pages()
+    assert "unpacks to more than 10 MB" in pages[-1].gap and len(pages[-1].posts) == 1
+    assert unpacked < 20_000_000
+
+
+def test_a_packed_file_is_unpacked_once_however_many_pages_it_fills(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeks = 0
+    seek = gzip.GzipFile.seek
+
+    def counted(file: gzip.GzipFile, offset: int, whence: int = io.SEEK_SET) -> int:
+        nonlocal seeks
+        seeks += 1
+        return seek(file, offset, whence)
+
+    monkeypatch.setattr(gzip.GzipFile, "seek", counted)
+    monkeypatch.setattr("connectors.archive_folder.PAGE", 10)
+    watched.write("a.jsonl.gz", gzip.compress(jsonl(*(row(n) for n in range(500))).encode()))
+    assert len(watched.pages()) == 51 and seeks < 5
+
+
 def test_a_line_without_end_is_one_bad_row(watched: Watched) -> None:
     watched.write("a.jsonl", jsonl(row(1)) + '{"text": "' + "x" * (LONGEST_LINE * 2) + '"}\n' + jsonl(row(2)))
     pages = watched.pages()

@@ -21,6 +21,7 @@ from connectors.http import HttpClient
 from connectors.post import Author, Known, Page, Post, Question
 from tests.contracts.connectors import NOW, ConnectorContract, Sample, World, visitor
 from tests.standins.bluesky import HANDLE, PASSWORD, BlueskyServer, uri_of, view
+from tests.standins.loopback import Told
 
 DATA = Path(__file__).parent / "data" / "bluesky"
 START = NOW - timedelta(days=10)
@@ -184,6 +185,15 @@ def test_an_author_who_is_shown_to_members_only_is_left_out_and_later_taken_away
         assert [(one.source_id, one.post is None) for one in checked] == [(uri_of(1), False), (uri_of(2), True)]
 
 
+def test_a_mark_of_the_source_that_is_no_text_is_sent_back_all_the_same(http: HttpClient) -> None:
+    with BlueskyServer() as server:
+        connector = search(server)
+        ask(connector, http)
+        server.override = Told(200, b'{"posts": [], "cursor": "\\ud800"}')
+        (page, _) = ask(connector, http)
+        assert not page.posts
+
+
 def test_a_recheck_asks_for_25_at_once(http: HttpClient) -> None:
     with BlueskyServer() as server:
         server.publish(*(view(number, "acme", at=NOW) for number in range(60)))
@@ -219,6 +229,16 @@ def test_the_watermark_waits_for_an_index_that_stands_still(http: HttpClient) ->
         cursor = ask(connector, http, cursor, NOW + timedelta(hours=6))[-1].cursor  # nothing new for six hours
         server.publish(view(2, "acme", at=NOW - timedelta(hours=8)))
         assert len(posts(ask(connector, http, cursor, NOW + timedelta(hours=7)))) == 2
+
+
+def test_an_absence_longer_than_the_first_pull_reaches_back_loses_nothing(http: HttpClient) -> None:
+    with BlueskyServer() as server:
+        server.publish(view(1, "acme 1", at=START))
+        cursor = ask(search(server), http, now=START + timedelta(hours=1))[-1].cursor
+        server.publish(view(2, "acme 2", at=START + timedelta(days=1)))
+        # `since` is as far before now as it always is, and now is days later.
+        late = Question(now=NOW, term="acme", cursor=cursor, since=NOW - timedelta(hours=1))
+        assert uri_of(2) in {post.source_id for post in posts(list(search(server).pull(late, http)))}
 
 
 def test_terms_are_asked_once_and_as_phrases(http: HttpClient) -> None:

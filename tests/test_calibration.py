@@ -124,7 +124,7 @@ def test_the_optimum_is_the_one_in_closed_form() -> None:
 
 
 def test_weights_count_like_repeated_labels() -> None:
-    made = [Row(logarithms(told), _LABELS.index(label), 1.0) for told, label, _ in honest(60, 1)]  # type: ignore[arg-type]
+    made = [Row(logarithms(told), _LABELS.index(label), 1.0) for told, label, _ in honest(60, 1)]
     twice = minimum([*made, *made[:20]], 1.0)
     assert minimum([row._replace(weight=1.0 + (i < 20)) for i, row in enumerate(made)], 1.0) == pytest.approx(twice)
 
@@ -133,7 +133,7 @@ def test_a_known_distortion_is_recovered() -> None:
     """What was distorted by (a, b) is put right by (1/a, −b/a)."""
     by = Parameters(0.5, (-0.8, 0.5, 0.3))
     made = [distorted(one, by) for one in honest(3000, 3)]
-    rows = [Row(logarithms(told), _LABELS.index(label), 1.0) for told, label, _ in made]  # type: ignore[arg-type]
+    rows = [Row(logarithms(told), _LABELS.index(label), 1.0) for told, label, _ in made]
     assert minimum(rows, 0.3) == pytest.approx((2, 1.6, -1.0, -0.6), abs=0.15)
     found = fit(made)
     assert found.used

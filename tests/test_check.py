@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.contract import Facts
 from connectors.errors import BadAnswer
 from connectors.http import HttpClient
 from connectors.post import Page, Question
@@ -18,6 +19,7 @@ from listener.app import App
 from listener.config import read
 from listener.trial import try_source
 from tests.command import ACME, Command, Ended
+from tests.standins import jetstream
 from tests.standins.chat import ChatServer, Say, as_slack
 from tests.standins.feeds import FeedServer, Item
 from tests.standins.hackernews import HackerNewsServer
@@ -68,9 +70,8 @@ def test_a_source_that_works_is_told_by_its_posts_their_newest_date_and_its_ment
 def test_nothing_is_kept_of_what_was_read(tmp_path: Path, feeds: FeedServer) -> None:
     command = Command(tmp_path, PRIVATE + ACME + source("blog", feeds.url()))
     command("check")
-    for table in ("posts", "mentions", "authors", "runs", "alerts", "deliveries", "coverage"):
+    for table in ("watches", "posts", "mentions", "authors", "runs", "alerts", "deliveries", "coverage"):
         assert command.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]
-    assert command.rows("SELECT cursor, etag, body_hash, last_outcome, baseline FROM watches") == [("", "", "", "", 1)]
     assert "3 new" in command("pull").out
 
 
@@ -82,6 +83,15 @@ def test_a_source_that_is_searched_is_asked_for_its_first_term_which_is_said(tmp
         assert [asked.params["query"] for asked in server.requests] == ["acme"]
     assert ended.code == 0
     assert line(ended, "hn").startswith("source         hn, asked for acme: ok: 0 posts, 0 of a brand.")
+
+
+def test_a_stream_is_listened_to_from_a_minute_ago_and_hung_up_on(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    events = [jetstream.post(f"3k{n}", "acme is slow", at=now - timedelta(seconds=n)) for n in (3000, 30, 1)]
+    with jetstream.JetstreamServer(events) as stream:
+        stream.hum = now + timedelta(seconds=30)
+        ended = check(tmp_path, f'[[sources]]\ntype = "jetstream"\nname = "sky"\nhosts = ["{stream.base}"]\n')
+    assert ended.code == 0 and ": ok: 2 posts, " in line(ended, "sky")
 
 
 def test_a_source_that_is_asked_nothing_is_not_taken_for_a_quiet_one(tmp_path: Path) -> None:
@@ -162,6 +172,7 @@ class Odd:
     """A connector that gives out `pages`."""
 
     kind = "odd"
+    facts = Facts(hears="nothing", misses="everything")
 
     def __init__(self, pages: Iterator[Page]) -> None:
         self._pages = pages

@@ -225,6 +225,7 @@ def test_a_source_that_no_term_can_be_put_to_is_no_quiet_source(tmp_path: Path) 
     command = Command(tmp_path, '[[brands]]\nname = "All"\nquery = "*"\n[[sources]]\ntype = "hackernews"\n')
     ended = command("sources")
     assert ended.code == 3 and "is asked nothing" in ended.out
+    assert "0 of 1 sources heard; not heard: hackernews-1" in command("report").out
     assert [watch["failing"] for watch in command("sources", "--json").json] == [True]
 
 
@@ -268,6 +269,8 @@ def test_a_heartbeat_follows_each_round_that_worked(
     place.requests.clear()
     assert failing("pull").code == 1
     assert [asked.path for asked in place.requests] == ["/nope"]
+    assert "nothing is due" in failing("pull").out
+    assert [asked.path for asked in place.requests] == ["/nope"]  # what fails has not begun to work
 
 
 def test_a_sweep_says_what_it_came_to(tmp_path: Path, place: Place) -> None:

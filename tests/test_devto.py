@@ -20,7 +20,7 @@ from connectors.http import HttpClient
 from connectors.post import Author, Checked, Known, Page, Post, Question
 from tests.contracts.connectors import NOW, ConnectorContract, Sample, World, visitor
 from tests.standins.devto import DevToServer, article, comment
-from tests.standins.loopback import Told
+from tests.standins.loopback import Asked, Told
 
 DATA = Path(__file__).parent / "data" / "devto"
 HOUR = timedelta(hours=1)
@@ -125,6 +125,23 @@ def test_comments_become_posts_field_by_field(http: HttpClient, server: DevToSer
             ref="5",
         ),
     ]
+
+
+def test_an_article_that_is_gone_while_it_is_listed_hides_no_other_discussion(
+    http: HttpClient, server: DevToServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (5, 6, 7):
+        server.publish(article(number, "Kettles", tags=["acme"], at=NOW - HOUR))
+        server.say(number, *json.loads((DATA / "comments.json").read_bytes()))
+    answer = server.answer
+
+    def without_six(asked: Asked) -> Told:
+        if asked.params.get("a_id") == "6":
+            return Told(404, b'{"error": "not found", "status": 404}', {"Content-Type": "application/json"})
+        return answer(asked)
+
+    monkeypatch.setattr(server, "answer", without_six)
+    assert {post.thread.rpartition("/")[2] for page in pull(server, http) for post in page.posts[1:]} >= {"5", "7"}
 
 
 @pytest.mark.parametrize(("text", "tag"), [("Acme Cloud", "acmecloud"), ("AT&T", "att"), ("#a_b", "ab"), ("c++", "")])

@@ -426,6 +426,22 @@ def test_more_new_hits_than_one_pull_asks_for_come_with_the_next(
     assert numbers(first + second) == list(range(1, 46)) and not second[-1].gap
 
 
+def test_a_search_with_more_hits_than_it_remembers_comes_to_its_end(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"_PAGES": 2, "_POSTS": 8, "_BATCH": 4, "_REMEMBERED": 24}.items():
+        monkeypatch.setattr(f"connectors.discourse_search.{name}", value)
+    daily = [Message(n, "acme", NOW - timedelta(days=30 - n // 4)) for n in range(1, 113)]
+    with DiscourseServer(*daily) as server:
+        server.per_page = 10
+        forum, cursor, read = connector(server, mode="search"), "", set[int]()
+        for _ in range(30):
+            pages = ask(forum, http, cursor)
+            read |= set(numbers(pages))
+            cursor = [page.cursor for page in pages if page.cursor][-1]
+    assert read == set(range(1, 113))
+
+
 def test_a_search_throttled_on_a_later_page_keeps_the_earlier_ones(http: HttpClient) -> None:
     with DiscourseServer(*minutes(120, START)) as server:
         server.searches = 1

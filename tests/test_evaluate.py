@@ -56,7 +56,7 @@ class Reader:
         said = text.text.split()[-1]
         if text.rating is not None:
             said = "promoter" if text.rating == 5 else "detractor"
-        return verdict(said if said in LABELS else None, (0.2, 0.2, 0.6), text.language)  # type: ignore[arg-type]
+        return verdict(said if said in LABELS else None, (0.2, 0.2, 0.6), text.language)
 
     def score_many(self, texts: Sequence[Text]) -> list[Verdict]:
         assert len(texts) <= 256

@@ -352,3 +352,13 @@ def test_json_of_wrong_types_raises_nothing_but_bad_answer(value: object) -> Non
         parse(json.dumps({"items": [item, value], "language": value, "next_url": value}).encode(), "", "http://x/")
     except BadAnswer:
         pass
+
+
+def test_a_token_in_the_path_of_a_feed_is_in_no_message() -> None:
+    with pytest.raises(BadAnswer, match=r"https://host\.example/private/…/feed answered") as caught:
+        pull("<urlset/>", "https://host.example/private/9f8e7d6c5b4a39281706f5e4/feed")
+    assert "9f8e" not in str(caught.value)
+
+
+def test_the_address_of_a_feed_is_one_whatever_its_host() -> None:
+    assert Feed(FeedOptions(url="http://u:p@[::1]:8080/a?b=1")).address() == "http://[::1]:8080/a"

@@ -206,6 +206,47 @@ def test_a_pull_that_comes_to_its_limit_goes_on_right_there(http: HttpClient) ->
     assert len({post.id for post in posts(first + second)}) == 1_500 and not second[-1].gap
 
 
+def test_a_result_that_moved_since_it_was_indexed_does_not_carry_the_mark_with_it(http: HttpClient) -> None:
+    with GitHubServer() as server:
+        server.publish(*(item(n, "acme", at=at(n)) for n in range(1, 251)))
+        # The index still has it in the first page, what is shown of it is newer.
+        server.shown_from_elsewhere[50] = {"updated_at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        pages = github(server).pull(Question(now=NOW, term="acme", since=START), http)
+        first = next(pages)  # and the program is killed
+        again = ask(github(server), http, first.cursor)
+    assert len({post.id for post in posts([first, *again])}) == 250
+
+
+def test_a_full_page_of_one_second_is_not_left_before_it_is_read(http: HttpClient) -> None:
+    with GitHubServer() as server:
+        server.publish(*(item(n, "acme", at=at(1)) for n in range(1, 251)))
+        stopped = json.dumps({"issue": [at(1).isoformat(), False, START.isoformat()]})
+        first = next(github(server).pull(Question(now=NOW, term="acme", cursor=stopped, since=START), http))
+        again = ask(github(server), http, first.cursor)
+    assert len({post.id for post in posts([first, *again])}) == 250
+
+
+def test_an_absence_longer_than_the_first_pull_reaches_back_loses_nothing(http: HttpClient) -> None:
+    with GitHubServer() as server:
+        server.publish(item(1, "acme", at=START))
+        (page,) = ask(github(server), http, now=START + timedelta(hours=1))
+        server.publish(item(2, "acme", at=at(60)))
+        # `since` is as far before now as it always is, and now is days later.
+        late = Question(now=NOW, term="acme", cursor=page.cursor, since=NOW - timedelta(hours=1))
+        assert "I_kw00002" in {post.source_id for post in posts(list(github(server).pull(late, http)))}
+
+
+def test_comments_below_what_the_next_pull_finds_are_read_from_where_the_walk_began(http: HttpClient) -> None:
+    with GitHubServer() as server:
+        server.publish(*(item(n, "acme", at=at(n)) for n in range(1, 101)))
+        server.say(100, comment(11, 100, "early", at=at(2)), comment(12, 100, "and late", at=at(500)))
+        connector = github(server, comments=True, token=TOKEN)
+        first = ask(connector, http)
+        assert first[-1].gap
+        second = ask(connector, http, first[-1].cursor)
+    assert {"early", "and late"} <= {post.body for post in posts(second)}
+
+
 def test_more_in_one_second_than_can_be_paged_is_a_gap_and_no_standstill(http: HttpClient) -> None:
     with GitHubServer() as server:
         server.publish(*(item(n, "acme", at=at(1)) for n in range(1, 1_201)), item(2_000, "acme", at=at(5)))
@@ -272,6 +313,17 @@ def test_a_token_goes_into_the_header_and_into_no_message(http: HttpClient) -> N
         with pytest.raises(AuthError) as caught:
             ask(github(server, token="ghp_revoked"), http)
         assert "ghp_revoked" not in str(caught.value)
+
+
+def test_credentials_of_a_proxy_are_shown_nowhere(http: HttpClient) -> None:
+    with GitHubServer() as server:
+        host = server.base.partition("://")[2]
+        connector = github(server, base_url=f"http://ann:s3cret@{host}")
+        server.override = Told(422, b"{}")
+        with pytest.raises(BadAnswer) as caught:
+            ask(connector, http)
+        assert "s3cret" not in str(caught.value) + connector.address()
+        assert server.requests[0].headers["authorization"].startswith("Basic ")
 
 
 def test_new_comments_below_what_is_found_are_read_on_request(http: HttpClient) -> None:

@@ -64,6 +64,13 @@ def test_time_in_which_the_source_was_not_heard_is_not_its_silence() -> None:
     assert silent(_watch(news_at=ago(days=9), heard_at=ago(days=8.9)), _DAILY) == ""
 
 
+def test_the_first_nights_and_the_first_weekend_of_a_new_source_alarm_nobody() -> None:
+    busy = Yield("w", ago(days=3)[:10], 900, 0.5)
+    assert silent(_watch(news_at=ago(hours=12)), busy) == ""
+    assert silent(_watch(news_at=ago(hours=66)), busy._replace(since_day=ago(days=7)[:10])) == ""
+    assert silent(_watch(news_at=ago(hours=80)), busy._replace(since_day=ago(days=7)[:10])) != ""
+
+
 def test_a_source_whose_history_began_with_its_last_news_is_not_judged() -> None:
     assert silent(_watch(news_at=ago(days=2)), Yield("w", AT[:10], 400, 0.0)) == ""
 
@@ -99,6 +106,13 @@ def test_nobody_asking_is_not_calm() -> None:
     assert health(_watch(next_due=ago(hours=5)), None, NOW) == Health("degraded", "due for 5 h, but nobody asks it.")
     assert health(watch(next_due=ago(hours=5)), None, NOW).state == "degraded"
     assert health(watch(next_due=AT), None, NOW) == Health("quiet", "not asked yet")
+
+
+def test_a_source_that_is_asked_seldom_or_listened_to_for_long_is_not_late_in_between() -> None:
+    at_it = _watch(next_due=ago(hours=2))
+    assert health(at_it, None, NOW, timedelta(hours=6)).state == "ok"
+    assert health(at_it, None, NOW, timedelta(minutes=15)).state == "degraded"
+    assert health(watch(next_due=ago(hours=2)), None, NOW, timedelta(hours=6)).state == "quiet"
 
 
 def test_a_source_is_as_well_as_its_worst_watch() -> None:

@@ -133,7 +133,14 @@ def test_it_says_what_it_is() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"no_such": 1}, {"hosts": []}, {"hosts": ["ftp://x"]}, {"hosts": ["wss://x/?cursor=1"]}, {"overlap_seconds": -1}],
+    [
+        {"no_such": 1},
+        {"hosts": []},
+        {"hosts": ["ftp://x"]},
+        {"hosts": ["wss://x/?cursor=1"]},
+        {"hosts": ["wss://ann:s3cret@x"]},  # it would be in the cursor
+        {"overlap_seconds": -1},
+    ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
@@ -310,6 +317,22 @@ def test_another_host_takes_over_and_goes_further_back(server: JetstreamServer, 
         assert set(keys(pages)) == {f"3k{number}" for number in range(900)}
         assert second.connections[0].cursor == time_of(pages[0].cursor) - 60_000_000
         assert json.loads(pages[-1].cursor)["host"] == second.base
+
+
+def test_a_position_belongs_to_the_host_that_told_it() -> None:
+    told_by_one, told_by_two = post("3k1", "acme", at=NOW - MINUTE), post("3k2", "acme", at=NOW - MINUTE - 30 * SECOND)
+    cut = FetchError("cut")
+    # The second host's clock is late: what is behind its events would be skipped if the first one's position were its.
+    http = Script(
+        [[told_by_one.message.encode(), cut], [cut], [told_by_two.message.encode(), cut]],
+    )
+    pages = list(jetstream("ws://one.example", "ws://two.example").pull(question(), http))
+    assert keys(pages) == ["3k1", "3k2"] and [url.partition("/sub")[0] for url in http.asked] == [
+        "ws://one.example",
+        "ws://one.example",
+        "ws://two.example",
+    ]
+    assert {page.cursor for page in pages if page.cursor} == {at_cursor(NOW - MINUTE, "ws://one.example")}
 
 
 def test_the_host_that_was_heard_last_is_asked_first(server: JetstreamServer, http: HttpClient) -> None:

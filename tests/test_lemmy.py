@@ -220,6 +220,17 @@ def test_a_404_that_is_not_lemmys_word_deletes_nothing(server: LemmyServer, http
         list(connector.recheck([Known("https://lemmy.example/post/5", f"{server.base}/post/5")], http))
 
 
+def test_credentials_of_an_instance_are_used_and_shown_nowhere(http: HttpClient) -> None:
+    with LemmyServer() as server:
+        host = server.base.partition("://")[2]
+        connector = Lemmy(LemmyOptions(instance=f"http://ann:s3cret@{host}"))
+        server.override = Told(400, b'{"error": "instance_is_private"}')
+        with pytest.raises(AuthError) as caught:
+            list(connector.pull(Question(now=NOW, term="acme"), http))
+        assert "s3cret" not in str(caught.value) + connector.address()
+        assert server.requests[0].headers["authorization"].startswith("Basic ")
+
+
 def test_terms_are_tidied_and_asked_once() -> None:
     connector = Lemmy(LemmyOptions(instance="https://lemmy.example/"))
     assert connector.terms(["acme  cloud", "acme cloud", " ", "acme"]) == ["acme cloud", "acme"]

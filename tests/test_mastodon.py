@@ -232,6 +232,19 @@ def test_a_timeline_longer_than_one_pull_is_read_on_by_the_next(server: Mastodon
     assert len(bodies(second)) == 100 and not any(page.gap for page in second)
 
 
+def test_a_long_timeline_that_ends_within_the_overlap_is_not_begun_again(
+    server: MastodonServer, http: HttpClient
+) -> None:
+    moments = [NOW - timedelta(minutes=2 * one) for one in reversed(range(1_010))]
+    server.publish(*(status(f"#acme {count}", at=moment) for count, moment in enumerate(moments)))
+    cursor = pull(server, http)[-1].cursor
+    cursor = pull(server, http, cursor=cursor)[-1].cursor
+    third = pull(server, http, cursor=cursor)
+    assert len(bodies(third)) < 60 and not third[-1].gap
+    server.publish(status("#acme late", at=NOW - timedelta(minutes=40)))
+    assert "#acme late" in bodies(pull(server, http, cursor=third[-1].cursor))
+
+
 def test_posts_that_are_not_for_everybody_or_not_their_authors_are_left_out(
     server: MastodonServer, http: HttpClient
 ) -> None:

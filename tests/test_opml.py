@@ -33,6 +33,8 @@ def test_feeds_in_folders_come_in_the_order_of_the_list_each_once() -> None:
         (b"", "is not XML"),
         (b"<opml><body>", "is not XML"),
         (b"<rss/>", "begins with <rss> where <opml> should be"),
+        (b'<?xml version="1.0" encoding="shift_jis"?><opml/>', "is not XML"),
+        (b'<?xml version="1.0" encoding="no-such-thing"?><opml/>', "is not XML"),
         (b'<!DOCTYPE opml [<!ENTITY a "b">]><opml/>', "declares entities"),
     ],
 )

@@ -191,6 +191,18 @@ def test_a_source_was_heard_when_four_of_five_runs_did_not_fail(store: SqliteSto
     assert health.covered is heard
 
 
+def test_a_source_of_several_watches_was_not_heard_when_one_of_them_was_deaf(store: SqliteStore) -> None:
+    terms = [watch("search", term) for term in "abcdefgh"]
+    store.sync_watches(terms)
+    for one in terms[1:]:
+        store.finish_run(run(one, outcome="empty"), AT)
+    (health,) = report(store).sources
+    assert health.covered  # the eighth was added a moment ago
+    store.finish_run(run(terms[0], outcome="failed", new=0, error="a: HTTP 500."), AT)
+    (health,) = report(store).sources
+    assert not health.covered
+
+
 def test_whom_to_answer_comes_surest_first_and_not_more_than_asked_for(store: SqliteStore) -> None:
     made = []
     for number, confidence in enumerate((0.5, 0.9, 0.7)):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from connectors.amo import Amo, AmoOptions
 from connectors.contract import Connector
 from connectors.errors import BadAnswer, FetchError
+from connectors.fields import Fields
 from connectors.http import HttpClient
 from connectors.jetbrains import JetBrains, JetBrainsOptions
 from connectors.odrs import Odrs, OdrsOptions
@@ -374,6 +375,7 @@ def test_a_reply_to_a_review_does_not_look_like_an_edit(http: HttpClient) -> Non
         ("Fine", "", "★★☆☆☆ ok", 2),
         ("Fine", "", "★★★★★★★ ok", None),
         ("Fine", "<p>Rating: 9 stars</p>", "ok", None),
+        ("Fine", "", "It would get 5 out of 5 stars if it ever worked", None),
         ("I wanted to give 5 stars", "", "but no", None),
     ],
 )
@@ -394,6 +396,38 @@ def test_an_unknown_wordpress_plugin_is_named(http: HttpClient) -> None:
 
 
 # -- all of them
+
+
+def test_a_recheck_survives_whatever_comes_with_a_404(http: HttpClient) -> None:
+    with places.AmoServer("acme-tabs") as server:
+        server.override = Told(404, b"[" * 15_000, {"Content-Type": "application/json"})
+        with pytest.raises(FetchError):
+            list(Amo(AmoOptions(addons=["acme-tabs"], base_url=server.base_url)).recheck([Known("7")], http))
+
+
+def test_halves_of_characters_in_a_name_cost_no_review(http: HttpClient) -> None:
+    review = {"id": 7, "body": "ok", "addon": {"slug": "\ud800"}}
+    with places.AmoServer("acme-tabs") as server:
+        server.override = Told(200, json.dumps({"results": [review], "next": None}).encode())
+        amo = Amo(AmoOptions(addons=["acme-tabs"], base_url=server.base_url))
+        assert [post.body for post in posts(pull(amo, http, "acme-tabs"))] == ["ok"]
+
+
+@pytest.mark.parametrize(("link", "url"), [("//[", ""), ("//evil.example/x", ""), ("/author/1", "/author/1")])
+def test_an_account_is_on_the_marketplace_or_nowhere(http: HttpClient, link: str, url: str) -> None:
+    comment = {"id": 1, "comment": "ok", "author": {"name": "Ann", "link": link}}
+    with places.JetBrainsServer("4242") as server:
+        server.override = Told(200, json.dumps([comment]).encode())
+        connector = JetBrains(JetBrainsOptions(plugins=["4242"], base_url=server.base_url))
+        (post,) = posts(pull(connector, http, "4242"))
+    assert post.author is not None and post.author.url == (url and f"https://plugins.jetbrains.com{url}")
+
+
+@given(st.text("-0123456789", max_size=8))
+def test_a_count_written_in_any_way_is_a_number_or_nothing(text: str) -> None:
+    count = Fields({"n": text}, "here").count("n")
+    assert count is None or count == int(text)
+
 
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -343,6 +343,13 @@ def test_a_recheck_that_is_told_to_back_off_leaves_the_rest_for_later(http: Http
         assert len(list(connector(server).recheck(known, http))) == 100
 
 
+def test_hits_of_which_no_body_can_be_had_are_not_passed_over(http: HttpClient) -> None:
+    with StackExchangeServer(*(Entry(number, "acme", SECOND) for number in range(1, 31))) as server:
+        server.say["questions"] = {"items": []}
+        with pytest.raises(BadAnswer, match="none of 30"):
+            ask(connector(server), http)
+
+
 def test_an_answer_that_knows_none_of_many_posts_has_deleted_none(http: HttpClient) -> None:
     with StackExchangeServer() as server, pytest.raises(BadAnswer, match="none of 20"):
         list(connector(server).recheck([Known(f"stackoverflow|q|{number}") for number in range(1, 21)], http))

@@ -35,6 +35,7 @@ class Forum:
     def __init__(self) -> None:
         self.standing: dict[str, str] = {}
         self.fails_after = 10_000
+        self.error: Exception = FetchError("the forum did not answer.")
         self.asked: list[str] = []
 
     def address(self) -> str:
@@ -49,7 +50,7 @@ class Forum:
     def recheck(self, known: Sequence[Known], http: Http) -> Iterator[Checked]:
         for number, one in enumerate(known):
             if number == self.fails_after:
-                raise FetchError("the forum did not answer.")
+                raise self.error
             self.asked.append(one.source_id)
             text = self.standing.get(one.source_id)
             yield Checked(one.source_id, None if text is None else _post(one.source_id, text))
@@ -129,6 +130,21 @@ def test_a_post_whose_source_is_no_longer_configured_is_asked_about_at_another_o
     place.forum.standing.clear()
     assert place.sweeper(["renamed"]).step(9).changed == 1
     assert place.texts == [""]
+
+
+def test_a_connectors_own_mistake_is_told_and_does_not_hold_up_the_walk(place: Place) -> None:
+    place.publish(3)
+    place.forum.fails_after, place.forum.error = 0, KeyError("items")
+    report = place.sweeper().step(2)
+    assert report == SweepReport(asked=2, trouble=("forum: the forum connector failed: KeyError: 'items'.",))
+    assert place.sweeper().step(2).through
+
+
+def test_another_source_of_its_kind_says_only_what_is_gone_for_it_may_be_about_another_brand(place: Place) -> None:
+    place.publish(2)
+    place.forum.standing = {"0": "no brand any more"}
+    assert place.sweeper(["renamed"]).step(9).changed == 1
+    assert place.texts == ["", "acme number 0"]
 
 
 def test_a_source_that_says_everything_is_gone_is_not_believed(place: Place) -> None:

@@ -13,6 +13,8 @@ from listener.cli.main import NOTHING_WORKED, PARTLY, opened, unknown
 from listener.cli.progress import Progress
 from storage.records import Run, Watch, moment, stamp
 
+_WIDEST = 40
+
 
 @click.command("pull")
 @click.option("--all", "everything", is_flag=True, help="Also what is not due yet.")
@@ -74,7 +76,8 @@ def _as_text(ended: list[tuple[Watch, Run | None]], delivered: DrainReport, late
     if not ended:
         when = moment(later).astimezone(app.config.settings.zone).strftime("%Y-%m-%d %H:%M:%S") if later else ""
         return f"nothing is due{f' before {when}; --all asks anyway' if when else ': no source is configured'}."
-    lines = [_line(watch, run) for watch, run in ended]
+    width = min(max(len(watch.name) for watch, _ in ended), _WIDEST)
+    lines = [_line(watch.name.ljust(width), run) for watch, run in ended]
     runs = [run for _, run in ended if run]
     counts = Counter(run.outcome for run in runs)
     lines.append(
@@ -86,11 +89,11 @@ def _as_text(ended: list[tuple[Watch, Run | None]], delivered: DrainReport, late
     return "\n".join(lines)
 
 
-def _line(watch: Watch, run: Run | None) -> str:
+def _line(name: str, run: Run | None) -> str:
     if run is None:
-        return f"{watch.name:<32} busy       another process is pulling it"
+        return f"{name} busy       another process is pulling it"
     counts = f"{run.new:>5} new {run.edited:>3} edited {run.mentions:>5} mentions"
-    return f"{watch.name:<32} {run.outcome:<10}{counts}  {run.error}".rstrip()
+    return f"{name} {run.outcome:<10}{counts}  {run.error}".rstrip()
 
 
 def _as_json(ended: list[tuple[Watch, Run | None]], delivered: DrainReport) -> str:

@@ -57,7 +57,8 @@ def gather(app: Any, since: datetime, until: datetime, brands: tuple[str, ...] =
     app.sync_watches()
     gate = Gate(**settings.report.model_dump())
     return [
-        build(app.store, brand, since, until, settings.zone, gate, top) for brand in brands or tuple(app.config.queries)
+        build(app.store, brand, since, until, settings.zone, gate, top, app.unasked())
+        for brand in brands or tuple(app.config.queries)
     ]
 
 

@@ -45,7 +45,7 @@ def check_command(ctx: click.Context, offline: bool, as_json: bool) -> int:
     """Read the configuration, open the database, ask each source for one page that is not kept and each channel whether
     it would take a message; say all that is wrong."""
     with opened(ctx, advise=True) as app:
-        watches = app.sync_watches()
+        watches = app.questions()
         counts = app.store.counts()
         sources, channels = ([], []) if offline else _tried(app)
         if as_json:

@@ -15,10 +15,11 @@ from listener import registry
 from listener.app import config_path
 from listener.cli.main import PARTLY, opened
 from listener.config import ConfigError, load
-from listener.health import HISTORY, UNASKED, Health, health
-from storage.records import Watch, moment, stamp
+from listener.health import UNASKED, Health
+from storage.records import Watch, moment
 
-_COLUMNS = "{:<34} {:<9} {:<10} {:<17} {:<17} {}"
+_COLUMNS = "{} {:<9} {:<10} {:<17} {:<17} {}"
+_WIDEST = 40
 
 
 @click.group("sources", invoke_without_command=True)
@@ -29,10 +30,8 @@ def sources_command(ctx: click.Context, as_json: bool) -> int:
     if ctx.invoked_subcommand is not None:
         return 0
     with opened(ctx) as app:
-        now = app.now()
         watches = app.sync_watches()
-        yields = app.store.yields(stamp(now - HISTORY)[:10])
-        healths = [health(watch, yields.get(watch.id), now) for watch in watches]
+        healths = app.healths(watches)
         rows = list(zip(watches, healths, strict=True))
         unasked = app.unasked()
         click.echo(_as_json(rows, unasked) if as_json else _as_table(rows, unasked, app.config.settings.zone))
@@ -46,16 +45,18 @@ def _as_table(rows: Sequence[tuple[Watch, Health]], unasked: Sequence[str], zone
     def when(stamped: str | None) -> str:
         return moment(stamped).astimezone(zone).strftime("%Y-%m-%d %H:%M") if stamped else "never"
 
-    lines = [_COLUMNS.format("source", "state", "outcome", "last post", "last run", "next")]
+    names = ["source", *(watch.name for watch, _ in rows), *unasked]
+    width = min(max(map(len, names)), _WIDEST)
+    lines = [_COLUMNS.format("source".ljust(width), "state", "outcome", "last post", "last run", "next")]
     for watch, its in rows:
         following = "never again" if watch.closed else when(watch.next_due)
         outcome = watch.last_outcome or "none yet"
-        line = (watch.name, its.state, outcome, when(watch.news_at), when(watch.last_run_at), following)
+        line = (watch.name.ljust(width), its.state, outcome, when(watch.news_at), when(watch.last_run_at), following)
         lines.append(_COLUMNS.format(*line).rstrip())
         if its.reason:
             lines.append(f"  {its.reason}")
     for name in unasked:
-        lines += [_COLUMNS.format(name, UNASKED.state, "", "", "", "").rstrip(), f"  {UNASKED.reason}"]
+        lines += [_COLUMNS.format(name.ljust(width), UNASKED.state, "", "", "", "").rstrip(), f"  {UNASKED.reason}"]
     states = [its.state for _, its in rows]
     lines.append(f"{len(rows)} watches: " + ", ".join(f"{states.count(one)} {one}" for one in dict.fromkeys(states)))
     return "\n".join(lines)

@@ -34,7 +34,10 @@ def sweep_command(ctx: click.Context, limit: int | None, as_json: bool) -> int:
         click.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
         rest = "nothing is left to ask about today" if step.through else "the rest follows next time"
-        click.echo(f"{asked} posts asked about again, {changed} of them edited or taken away; {rest}.")
+        click.echo(
+            f"{asked} {'post' if asked == 1 else 'posts'} asked about again, {changed} of them edited or taken away; "
+            f"{rest}."
+        )
         for sentence in trouble:
             click.echo(f"  {sentence}")
     return PARTLY if trouble else 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from listener.health import HISTORY, silent
+from listener.health import HISTORY, UNASKED, silent
 from listener.nps.estimate import Figure, Gate, inps, net
 from listener.nps.population import ELIGIBLE, Population, populate
 from storage.contract import Store
@@ -38,7 +39,7 @@ class Excerpt(NamedTuple):
 class SourceHealth:
     """How well a source was heard in the window. `runs` counts by outcome; `news_at` is when it last gave something
     new; `trouble` is the last run's error, "" when it had none; `silent` says in a sentence that it answered and gave
-    nothing although it should have."""
+    nothing although it should have; `deaf` that one of its watches has not been answered since the window began."""
 
     source: str
     runs: Counter[str]
@@ -46,11 +47,12 @@ class SourceHealth:
     news_at: datetime | None
     trouble: str
     silent: str = ""
+    deaf: bool = False
 
     @property
     def covered(self) -> bool:
         total = self.runs.total()
-        return total > 0 and 1 - self.runs["failed"] / total >= COVERED and not self.silent
+        return total > 0 and 1 - self.runs["failed"] / total >= COVERED and not self.silent and not self.deaf
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,21 @@ class Report:
         return sum(source.covered for source in self.sources)
 
 
-def build(store: Store, brand: str, since: datetime, until: datetime, zone: tzinfo, gate: Gate, top: int = 5) -> Report:
+def build(
+    store: Store,
+    brand: str,
+    since: datetime,
+    until: datetime,
+    zone: tzinfo,
+    gate: Gate,
+    top: int = 5,
+    unasked: Sequence[str] = (),
+) -> Report:
+    """`unasked` names sources that are configured and have no watch: they are expected, and were not heard."""
     window = (stamp(since), stamp(until))
     population = populate(store.voices(brand, *window))
-    sources = source_health(store, since, until)
+    never = (SourceHealth(name, Counter(), None, None, UNASKED.reason) for name in unasked)
+    sources = tuple(sorted((*source_health(store, since, until), *never), key=lambda source: source.source))
     coverage = sum(source.covered for source in sources) / len(sources) if sources else None
     return Report(
         brand=brand,
@@ -102,20 +115,23 @@ def source_health(store: Store, since: datetime, until: datetime) -> tuple[Sourc
         _count(runs, row)
     watches: dict[str, list[Watch]] = defaultdict(list)
     mute: dict[str, str] = {}
+    deaf: set[str] = set()
     yields = store.yields(stamp(until - HISTORY)[:10])
     for watch in store.watches():
         watches[watch.source].append(watch)
         at_the_time = (watch.news_at or "") < stamp(until) and (watch.heard_at or "") > stamp(since)
         if at_the_time and (silence := silent(watch, yields.get(watch.id))):
             mute.setdefault(watch.source, silence)
-    return tuple(_health(name, watches[name], runs[name], mute.get(name, "")) for name in sorted(watches))
+        if watch.last_run_at and (watch.heard_at or "") < stamp(since):
+            deaf.add(watch.source)
+    return tuple(_health(name, watches[name], runs[name], mute.get(name, ""), name in deaf) for name in sorted(watches))
 
 
 def _count(runs: dict[str, Counter[str]], row: Coverage) -> None:
     runs[row.source][row.outcome] += row.runs
 
 
-def _health(name: str, watches: list[Watch], runs: Counter[str], silent: str) -> SourceHealth:
+def _health(name: str, watches: list[Watch], runs: Counter[str], silent: str, deaf: bool) -> SourceHealth:
     heard = [watch.heard_at for watch in watches if watch.heard_at]
     news = [watch.news_at for watch in watches if watch.news_at]
     trouble = next((watch.closed or watch.last_error for watch in watches if watch.closed or watch.last_error), "")
@@ -126,6 +142,7 @@ def _health(name: str, watches: list[Watch], runs: Counter[str], silent: str) ->
         moment(max(news)) if news else None,
         trouble,
         silent,
+        deaf,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -161,6 +162,18 @@ class StoreContract:
         assert store.waiting("chat", AT) == [] and [o.delivery.state for o in store.deliveries()] == ["withdrawn"]
         assert "Acme" not in store.deliveries()[0].alert.notice
         assert store.replay([], AT) == 0
+
+    def test_what_is_taken_away_is_left_out_of_digests_too(self, store: Store) -> None:
+        posts = [arrival(str(n), title=f'Oh "{n}"', url=f"https://a.example/{n}") for n in (1, 2)]
+        lines = [{"title": one.post.title, "url": one.post.url} for one in posts]
+        told = [json.dumps(line) for line in lines]
+        raised = [alert(n, mention_id=one.mentions[0][0].id, notice=told[n]) for n, one in enumerate(posts)]
+        store.add_page([one._replace(alerts=(its,)) for one, its in zip(posts, raised, strict=True)], AT)
+        store.add_alerts([alert(9, notice=json.dumps({"type": "mention.digest", "digest": {"surest": lines}}))])
+        store.add_page([_taken_away("1")], AT)
+        (digest,) = [one for one in store.deliveries() if one.alert.mention_id is None]
+        assert json.loads(digest.alert.notice) == {"type": "mention.digest", "digest": {"surest": [lines[1]]}}
+        assert digest.delivery.state == "waiting"
 
     def test_what_is_taken_away_never_comes_back(self, store: Store) -> None:
         store.add_page([arrival("1")], AT)

@@ -87,7 +87,8 @@ def discussion(number: int, title: str, *, at: datetime, **more: Any) -> dict[st
 
 
 class GitHubServer(Loopback):
-    """`meanwhile` is called after each page of a search: what happens while somebody pages."""
+    """`meanwhile` is called after each page of a search: what happens while somebody pages. `shown_from_elsewhere` are
+    fields of an item that the index does not know yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,6 +100,7 @@ class GitHubServer(Loopback):
         self.quota: int | None = None
         self.resets = 0
         self.meanwhile: list[Any] = []
+        self.shown_from_elsewhere: dict[int, dict[str, Any]] = {}
 
     def publish(self, *items: dict[str, Any]) -> None:
         with self.lock:
@@ -144,7 +146,7 @@ class GitHubServer(Loopback):
         found = _matching(found, query, "updated_at")
         end = page * size
         link = {"Link": f'<{self.base}/search/issues?page={page + 1}>; rel="next"'} if end < len(found) else {}
-        shown = [dict(one) for one in found[end - size : end]]
+        shown = [{**one, **self.shown_from_elsewhere.get(one["number"], {})} for one in found[end - size : end]]
         if self.incomplete:
             shown, link = shown[::2], {}
         document = {"total_count": len(found), "incomplete_results": self.incomplete, "items": shown}

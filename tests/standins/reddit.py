@@ -107,7 +107,7 @@ class RedditServer(Loopback):
         if asked.body != b"grant_type=client_credentials":
             return told({"error": "unsupported_grant_type"})
         self._tokens += 1
-        self._valid = f"eyJ-token-{self._tokens}"
+        self._valid = f"eyJ-{'t0ken' * 200}-{self._tokens}"  # a JWT: a thousand characters
         return told({"access_token": self._valid, "token_type": "bearer", "expires_in": 86400, "scope": "*"})
 
     def _newest(self, asked: Asked) -> list[Thing]:
