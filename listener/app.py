@@ -26,6 +26,7 @@ from listener.match import Matcher, search_terms
 from listener.pull import Puller
 from listener.schedule.engine import Engine, Job, ThreadEngine
 from listener.sentiment.contract import Scorer
+from listener.sentiment.labels import Thresholds
 from listener.sweep import Sweeper
 from listener.word_rules import words_of
 from storage.contract import Store
@@ -106,6 +107,7 @@ class App:
             registry.scorer(name or settings.scoring.scorer),
             languages=settings.scoring.languages,
             rivals=rivals,
+            thresholds=Thresholds(settings.scoring.silence, settings.scoring.sure),
             words=words_of(rules),
         )
         scorer = build()

@@ -65,8 +65,8 @@ def channel(name: str) -> type[Channel]:
 
 
 def scorer(name: str) -> Callable[..., Scorer]:
-    """A class that is built as Class(languages=…, rivals=…, words=…, calibrations=…), each of them optional, and raises
-    ValueError, in a sentence, for languages that it cannot read."""
+    """A class that is built as Class(languages=…, rivals=…, thresholds=…, words=…, calibrations=…), each of them
+    optional, and raises ValueError, in a sentence, for languages that it cannot read."""
     return cast("Callable[..., Scorer]", _find("scorer", name, SCORERS, "listener.scorers", has="score_many"))
 
 

@@ -22,6 +22,8 @@ from connectors.contract import web_address
 from listener import registry
 from listener.quantities import Duration, Size
 from listener.sentiment.contract import Label
+from listener.sentiment.labels import Thresholds
+from listener.sentiment.scorer import LANGUAGES
 
 
 def _networks(entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -75,7 +77,9 @@ class HttpSettings(_Table):
 
 class ScoringSettings(_Table):
     scorer: Annotated[str, AfterValidator(_scorer)] = "default"
-    languages: tuple[str, ...] = ("en",)
+    languages: tuple[str, ...] = LANGUAGES
+    silence: float = Field(default=Thresholds().silence, ge=0, le=1)
+    sure: float = Field(default=Thresholds().sure, ge=0, le=1)
 
     @field_validator("languages")
     @classmethod

@@ -89,8 +89,8 @@ def _changes(concerned: list[Stale], today: Scorer, then: Scorer) -> Iterator[Ch
 
 
 def _may_hold(text: str, word: str) -> bool:
-    """False when no scorer can find the word in the text. Emojis are read by their names, which are not in it."""
-    return not text.isascii() or word in text.lower()
+    """False when no scorer can find the word in the text."""
+    return word in text.casefold()
 
 
 def _age(rule: WordRule) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from listener.sentiment.calibration import IDENTITY, Parameters, apply, from_jso
 from listener.sentiment.calibration_fit import LEAST, Example, TooFew, fit
 from listener.sentiment.calibration_newton import Row, minimum
 from listener.sentiment.contract import Label, Text, Verdict
+from listener.sentiment.labels import Thresholds
 from storage.records_scoring import Calibration, Review
 from storage.sqlite import SqliteStore
 from tests.command import Command
@@ -241,6 +242,7 @@ class Leaning:
         self,
         languages: Sequence[str] = (),
         rivals: Mapping[str, Sequence[str]] | None = None,
+        thresholds: Thresholds = Thresholds(),  # noqa: B008  (immutable)
         words: Mapping[str, Mapping[str, float]] | None = None,
         calibrations: Mapping[str, str] | None = None,
     ) -> None:

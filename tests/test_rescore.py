@@ -255,10 +255,10 @@ def _imported(command: Command, *texts: str) -> None:
     assert command("import", command.file("posts.jsonl", "\n".join(map(json.dumps, rows)))).code == 0
 
 
-# A word that no lexicon has, so that a rule alone decides.
+# A word that no lexicon has, so that a rule alone decides; the third is clear without one.
 _ZINGY = (
     "acme is a zingy tool at work",
-    "this acme is the zingy one",
+    "the zingy one is acme",
     "acme is wonderful, I love it",
     "the rival is zingy too",
 )
@@ -266,7 +266,7 @@ _ZINGY = (
 
 def _with_rule(command: Command) -> None:
     _imported(command, *_ZINGY)
-    assert command("rules", "add", "zingy", "--as", "positive", "--brand", "Acme").code == 0
+    assert command("rules", "add", "zingy", "--weight", "4", "--brand", "Acme").code == 0
 
 
 def test_the_command_tells_which_labels_changed_from_what_to_what(command: Command) -> None:
@@ -301,8 +301,8 @@ def test_the_command_speaks_json(command: Command) -> None:
 
 
 def test_a_dry_run_shows_no_more_than_ten_examples(command: Command) -> None:
-    _imported(command, *(f"acme is a zingy tool, number {n}" for n in range(15)))
-    command("rules", "add", "zingy", "--as", "positive")
+    _imported(command, *(f"the zingy one is acme{', acme' * n}" for n in range(15)))
+    command("rules", "add", "zingy", "--weight", "4")
     told = command("rescore", "--dry-run", "--json").json
     assert (told["relabelled"], len(told["examples"])) == (15, 10)
 

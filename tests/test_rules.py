@@ -43,10 +43,10 @@ def test_undoing_a_rule_lets_the_one_before_it_hold_again() -> None:
 
 
 def test_a_brands_rule_and_one_for_all_are_kept_apart_and_the_brands_own_beats_the_other() -> None:
-    words = words_of([_rule(valence=2.0, age=2), _rule(valence=-2.0, brand="", age=1)])
-    assert words == {"Acme": {"zingy": 2.0}, "": {"zingy": -2.0}}
+    words = words_of([_rule(valence=4.0, age=2), _rule(valence=-4.0, brand="", age=1)])
+    assert words == {"Acme": {"zingy": 4.0}, "": {"zingy": -4.0}}
     scorer = DefaultScorer(words=words)
-    labels = {brand: scorer.score(Text("it is a zingy tool at work", brand)).label for brand in ("Acme", "Rival", "")}
+    labels = {brand: scorer.score(Text("this is the zingy one", brand)).label for brand in ("Acme", "Rival", "")}
     assert labels == {"Acme": "promoter", "Rival": "detractor", "": "detractor"}
 
 
@@ -203,14 +203,14 @@ def test_a_rule_that_holds_already_is_not_added_again_but_one_that_was_overruled
 
 
 def test_a_preview_shows_which_stored_mentions_a_rule_would_relabel_and_stores_nothing(command: Command) -> None:
-    _imported(command, "acme is a zingy tool at work", "acme is wonderful, I love it", "the rival is zingy too")
+    _imported(command, "acme is a zingy tool at work", "acme is wonderful, I love it", "the zingy rival is at work")
     before = command.rows("SELECT * FROM mentions")
-    ended = command("rules", "preview", "zingy", "--as", "positive", "--brand", "Acme")
+    ended = command("rules", "preview", "zingy", "--weight", "4", "--brand", "Acme")
     lines = ended.out.splitlines()
-    assert lines[0] == "if 'zingy' weighs +2 for Acme: 1 of 2 mentions would get another label."
+    assert lines[0] == "if 'zingy' weighs +4 for Acme: 1 of 2 mentions would get another label."
     assert lines[2].split() == ["Acme", "no_opinion", "promoter", "1"]
     assert lines[4].strip() == "acme is a zingy tool at work"
-    everywhere = command("rules", "preview", "zingy", "--as", "positive", "--json").json
+    everywhere = command("rules", "preview", "zingy", "--weight", "4", "--json").json
     assert (everywhere["looked"], everywhere["relabelled"]) == (3, 2)
     assert command.rows("SELECT * FROM mentions") == before
     assert command("rules", "list", "--all").out == "no rules.\n"
@@ -220,19 +220,19 @@ def test_a_preview_tells_of_this_rule_alone_and_of_its_window(command: Command) 
     _imported(command, "acme is a zingy tool at work", age=100)
     _imported(command, "acme is a zingy thing for us all", "acme is a groovy thing for us all")
     _added(command("rules", "add", "groovy", "--as", "positive"))  # and not applied to what is stored yet
-    preview = ("rules", "preview", "zingy", "--as", "negative", "--json")
+    preview = ("rules", "preview", "zingy", "--weight", "4", "--json")
     assert (command(*preview).json["looked"], command(*preview).json["relabelled"]) == (2, 1)
     assert command(*preview, "--since", "365d").json["relabelled"] == 2
 
 
-def test_a_preview_sees_emojis_by_their_names(command: Command) -> None:
-    _imported(command, "acme works at home, acme at work 😊")
-    told = command("rules", "preview", "smiling", "--weight", "-4", "--json").json
-    assert told["relabelled"] == 1
+def test_a_preview_sees_emojis(command: Command) -> None:
+    _imported(command, "this is what acme looks like 😊")
+    told = command("rules", "preview", "😊", "--weight", "-4", "--json").json
+    assert told["labels"][0]["to"] == "detractor"
 
 
 def test_a_rule_changes_what_listener_score_says_of_its_brand(command: Command) -> None:
-    line = b'{"text": "this is a zingy tool at work", "brand": "Acme"}\n'
+    line = b'{"text": "the zingy one is acme", "brand": "Acme"}\n'
     assert json.loads(command("score", stdin=line).out)["label"] == "no_opinion"
     _added(command("rules", "add", "zingy", "--as", "positive", "--brand", "Acme"))
     assert json.loads(command("score", stdin=line).out)["label"] == "promoter"

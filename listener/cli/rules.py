@@ -18,7 +18,8 @@ from storage.records import stamp
 from storage.records_scoring import WordRule
 
 _WEIGHTS = {"positive": 2.0, "negative": -2.0, "neutral": 0.0}
-"""Either of the first two decides a text in which no other word has an opinion."""
+"""As much as an ordinary word of praise or blame weighs: it decides texts that are near to an opinion, not those whose
+other words are plainly factual; for these there is --weight."""
 
 _STEP = 500
 _APPLIES = "`listener rescore` applies it to what is stored; a running `listener run` takes it up when it is restarted."

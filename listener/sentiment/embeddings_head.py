@@ -7,17 +7,14 @@ import struct
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from math import exp
 from operator import mul
 from typing import NamedTuple
 
 from listener.sentiment.e5 import DIMENSION
+from listener.sentiment.model import Triple, softmax
 
 FILE = "embeddings_head.json"
 _ROW = f"<{DIMENSION}e"  # half precision is more than the engine's 4-bit weights deserve
-
-Triple = tuple[float, float, float]
-"""One number each for (detractor, passive, promoter)."""
 
 
 class Layer(NamedTuple):
@@ -44,13 +41,6 @@ class Head(NamedTuple):
         temperature = self.temperatures[language]
         x, y, z = self.layers[language if language in self.layers else ""].logits(vector)
         return softmax((x / temperature, y / temperature, z / temperature))
-
-
-def softmax(logits: Triple) -> Triple:
-    top = max(logits)
-    x, y, z = (exp(logit - top) for logit in logits)
-    total = x + y + z
-    return x / total, y / total, z / total
 
 
 def shipped() -> Head:

@@ -2,8 +2,9 @@
 
 DATA is JSON lines (compressed when it ends in .gz) with text, label (negative, neutral, positive) and lang. VECTORS
 ("e5.vectors" in the working folder unless told) keeps what the engine has read, so that a run that was stopped goes on
-from there: it reads some 30 texts a second and core. Every eighth text, by its hash, is held out and only measured.
-Needs the extra `embeddings`, which brings in numpy.
+from there: it reads some 30 texts a second and core. Every eighth text, by its hash, is held out, to measure
+a head learnt from the others and to find its temperatures; the head that is written has learnt from all of them. Needs
+the extra `embeddings`, which brings in numpy.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from listener.sentiment import e5
 from listener.sentiment.contract import Verdict
-from listener.sentiment.embeddings_fit import fitted
+from listener.sentiment.embeddings_fit import layers, temperatures
 from listener.sentiment.embeddings_head import FILE, Head, to_json
 from listener.sentiment.evaluate import POLARITIES, Evaluation, Judged
 from listener.sentiment.gate import OPINIONS
@@ -104,12 +105,13 @@ def main(data: Path, kept: Path) -> None:
     with gzip.open(data, "rt", encoding="utf-8") if data.suffix == ".gz" else data.open(encoding="utf-8") as lines:
         wanted = examples(lines)
     read = vectors(wanted, kept)
-    learnt = [(example, read[example.hash]) for example in wanted if not example.held_out]
-    held_out = [(example, read[example.hash]) for example in wanted if example.held_out]
-    head = fitted(learnt, held_out)
-    (_HERE / FILE).write_text(to_json(head), encoding="utf-8")
-    for line in report(head, held_out):
+    everything = [(example, read[example.hash]) for example in wanted]
+    held_out = [one for one in everything if one[0].held_out]
+    learnt = layers([one for one in everything if not one[0].held_out])
+    measured = Head(learnt, temperatures(learnt, held_out))
+    for line in report(measured, held_out):
         _say(line)
+    (_HERE / FILE).write_text(to_json(measured._replace(layers=layers(everything))), encoding="utf-8")
 
 
 def _say(line: str) -> None:
