@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 from connectors.errors import FetchError
 from connectors.http import HttpClient, redact
 from connectors.post import short_id
+from listener import registry
 from listener.alerts.outbox import DrainReport, drain
 from listener.alerts.rules import Rule
+from listener.calibrations import parameters_for
 from listener.config import Config, Source
 from listener.health import HISTORY, Health, health
 from listener.intake import Intake
@@ -24,11 +26,13 @@ from listener.match import Matcher, search_terms
 from listener.pull import Puller
 from listener.schedule.engine import Engine, Job, ThreadEngine
 from listener.sentiment.contract import Scorer
-from listener.sentiment.scorer import DefaultScorer
+from listener.sentiment.labels import Thresholds
 from listener.sweep import Sweeper
+from listener.word_rules import words_of
 from storage.contract import Store
 from storage.errors import StoreError
 from storage.records import Run, Watch, stamp
+from storage.records_scoring import WordRule
 from storage.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -74,8 +78,7 @@ class App:
 
     @cached_property
     def scorer(self) -> Scorer:
-        rivals = {brand.name: brand.rivals for brand in self.config.settings.brands}
-        return DefaultScorer(languages=self.config.settings.scoring.languages, rivals=rivals)
+        return self.scorer_under(self.store.word_rules())
 
     @cached_property
     def puller(self) -> Puller:
@@ -92,6 +95,24 @@ class App:
         """Source → the host whose sources take turns."""
         sources = self.config.sources.items()
         return {name: urlsplit(source.connector.address()).netloc or name for name, source in sources}
+
+    def scorer_under(self, rules: Iterable[WordRule], name: str = "", *, calibrated: bool = True) -> Scorer:
+        """The scorer as it is, or would be, with these word rules; `name`: another one than the configured.
+
+        Only calibrations that were fitted on this very scorer are used. Raises registry.UnknownPlugin, and ValueError
+        when the scorer cannot read the configured languages."""
+        settings = self.config.settings
+        rivals = {brand.name: brand.rivals for brand in settings.brands}
+        build = partial(
+            registry.scorer(name or settings.scoring.scorer),
+            languages=settings.scoring.languages,
+            rivals=rivals,
+            thresholds=Thresholds(settings.scoring.silence, settings.scoring.sure),
+            words=words_of(rules),
+        )
+        scorer = build()
+        calibrations = parameters_for(self.store.calibrations(), scorer.id) if calibrated else {}
+        return build(calibrations=calibrations) if calibrations else scorer
 
     def intake(self, rules: Sequence[Rule] = ()) -> Intake:
         return Intake(self.matcher, self.scorer, rules, self.config.settings.alerting.max_alert_age)

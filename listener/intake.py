@@ -91,16 +91,14 @@ class Intake:
 
     def _mention(self, post: Post, match: Match, origin: Origin, found_at: str) -> tuple[Mention, Score]:
         its_id = mention_id(post.id, match.brand)
-        verdict = self._scorer.score(
-            Text(_readable(post), match.brand, post.language, post.rating, post.rating_scale or 5.0)
-        )
+        verdict = self._scorer.score(text_of(post, match.brand))
         mention = Mention(
             *(its_id, post.id, match.brand, post.source, post.author_id, post.at, found_at, post.genre),
             _to_json(match.why),
             *(verdict.label, verdict.value, verdict.confidence, verdict.language, verdict.unscored, verdict.scorer),
-            *(int(origin.backfill), 1),
+            *(int(origin.backfill), 1, " ".join(verdict.tags)),
         )
-        return mention, _score(its_id, found_at, verdict)
+        return mention, score_of(its_id, found_at, verdict)
 
 
 def subject_of(post: Post) -> Subject:
@@ -109,25 +107,32 @@ def subject_of(post: Post) -> Subject:
     return Subject(post.text, post.title, post.url, post.author, post.language, post.source, post.genre, stars)
 
 
-def _score(of: str, at: str, verdict: Verdict) -> Score:
+def text_of(post: Post, brand: str) -> Text:
+    """What a scorer is asked about a stored post that is a mention of `brand`."""
+    return Text(readable(post), brand, post.language, post.rating, post.rating_scale or 5.0, post.genre)
+
+
+def readable(post: Post) -> str:
+    """What a reader reads: many feeds repeat the title as the first words of the body."""
+    if not post.title or post.text.startswith(post.title):
+        return post.text
+    return f"{post.title}\n{post.text}" if post.text else post.title
+
+
+def score_of(of: str, at: str, verdict: Verdict) -> Score:
+    """The verdict on the mention `of` as it is stored."""
     return Score(
         *(of, at, verdict.scorer, verdict.label, verdict.value, verdict.confidence, verdict.language),
         verdict.unscored,
         _to_json(probabilities(verdict)),
         _to_json(verdict.explanation),
+        " ".join(verdict.tags),
     )
 
 
 def probabilities(verdict: Verdict) -> dict[str, float]:
     """By label; empty when the scorer has none."""
     return dict(zip(("detractor", "passive", "promoter"), verdict.probabilities, strict=False))
-
-
-def _readable(post: Post) -> str:
-    """What a reader reads: many feeds repeat the title as the first words of the body."""
-    if not post.title or post.text.startswith(post.title):
-        return post.text
-    return f"{post.title}\n{post.text}" if post.text else post.title
 
 
 def _row(

@@ -1,13 +1,14 @@
 """Names to classes: what ships with Listener, what strangers install, what a configuration names directly.
 
 Built-in names are a table, because entry points vanish whenever package metadata does. A stranger adds
-an entry point in the group `listener.connectors` or `listener.channels`, or the configuration says
-`type = "their.module:Class"`.
+an entry point in the group `listener.connectors`, `listener.channels` or `listener.scorers`, or the configuration says
+`type = "their.module:Class"` (`scorer = …` for a scorer).
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -15,6 +16,7 @@ from typing import Any, cast
 
 from connectors.contract import Connector
 from listener.alerts.channels.contract import Channel
+from listener.sentiment.contract import Scorer
 
 CONNECTORS = {
     "feed": "connectors.feed:Feed",
@@ -44,6 +46,10 @@ CHANNELS = {
     "slack": "listener.alerts.channels.slack:Slack",
     "webhook": "listener.alerts.channels.webhook:Webhook",
 }
+SCORERS = {
+    "default": "listener.sentiment.scorer:DefaultScorer",
+    "embeddings": "listener.sentiment.embeddings:EmbeddingsScorer",
+}
 
 
 class UnknownPlugin(Exception):
@@ -58,12 +64,18 @@ def channel(name: str) -> type[Channel]:
     return cast("type[Channel]", _find("channel", name, CHANNELS, "listener.channels"))
 
 
+def scorer(name: str) -> Callable[..., Scorer]:
+    """A class that is built as Class(languages=…, rivals=…, thresholds=…, words=…, calibrations=…), each of them
+    optional, and raises ValueError, in a sentence, for languages that it cannot read."""
+    return cast("Callable[..., Scorer]", _find("scorer", name, SCORERS, "listener.scorers", has="score_many"))
+
+
 @cache
 def _installed(group: str) -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=group)}
 
 
-def _find(what: str, name: str, built_in: dict[str, str], group: str) -> Any:
+def _find(what: str, name: str, built_in: dict[str, str], group: str, has: str = "options") -> Any:
     installed = _installed(group)
     path = built_in.get(name) or installed.get(name) or (name if ":" in name else "")
     if not path:
@@ -76,6 +88,6 @@ def _find(what: str, name: str, built_in: dict[str, str], group: str) -> Any:
         found = getattr(import_module(module), attribute)
     except Exception as error:  # a stranger's module may raise anything while it is imported
         raise UnknownPlugin(f"the {what} type '{name}' cannot be loaded from {path}: {error}.") from error
-    if not hasattr(found, "options"):
-        raise UnknownPlugin(f"{path} is no {what}: it has no options.")
+    if not hasattr(found, has):
+        raise UnknownPlugin(f"{path} is no {what}: it has no {has}.")
     return found

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from connectors.addresses import AllowList
 from connectors.contract import web_address
+from listener import registry
 from listener.quantities import Duration, Size
 from listener.sentiment.contract import Label
-from listener.sentiment.scorer import DefaultScorer
+from listener.sentiment.labels import Thresholds
+from listener.sentiment.scorer import LANGUAGES
 
 
 def _networks(entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -23,9 +34,12 @@ def _networks(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
-def _readable(languages: tuple[str, ...]) -> tuple[str, ...]:
-    DefaultScorer(languages)
-    return languages
+def _scorer(name: str) -> str:
+    try:
+        registry.scorer(name)
+    except registry.UnknownPlugin as error:
+        raise ValueError(str(error).rstrip(".")) from None
+    return name
 
 
 def _web_address(url: SecretStr) -> SecretStr:
@@ -62,7 +76,23 @@ class HttpSettings(_Table):
 
 
 class ScoringSettings(_Table):
-    languages: Annotated[tuple[str, ...], AfterValidator(_readable)] = ("en",)
+    scorer: Annotated[str, AfterValidator(_scorer)] = "default"
+    languages: tuple[str, ...] = LANGUAGES
+    silence: float = Field(default=Thresholds().silence, ge=0, le=1)
+    sure: float = Field(default=Thresholds().sure, ge=0, le=1)
+
+    @field_validator("languages")
+    @classmethod
+    def _readable(cls, languages: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+        if "scorer" in others.data:  # otherwise that one is a mistake itself
+            registry.scorer(others.data["scorer"])(languages=languages)
+        return languages
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        if self.model_fields_set == {"scorer"}:  # defaults are not validated above
+            registry.scorer(self.scorer)(languages=self.languages)
+        return self
 
 
 class ReportSettings(_Table):

@@ -17,7 +17,8 @@ from connectors.post import Checked, Known, Post
 from listener.config import Source
 from listener.intake import Intake, Origin
 from storage.contract import Store
-from storage.records import Standing, Sweep, moment, stamp
+from storage.records import moment, stamp
+from storage.records_sweep import Standing, Sweep
 
 log = logging.getLogger(__name__)
 

@@ -28,13 +28,13 @@ from storage.records import (
     Post,
     Run,
     Score,
-    Standing,
-    Sweep,
     Trouble,
     Voice,
     Watch,
     Yield,
 )
+from storage.records_scoring import Calibration, Labelled, Rescored, Review, Stale, WordRule
+from storage.records_sweep import Standing, Sweep
 
 
 class Opening(Protocol):
@@ -109,6 +109,43 @@ class Sweeping(Protocol):
     def set_sweep(self, name: str, sweep: Sweep) -> None: ...
 
 
+class Scoring(Protocol):
+    """Who scores again, labels and calibrates. Nothing is deleted: what is undone stays, with its time."""
+
+    def stale(self, brand: str, scorer: str, after: int, limit: int) -> list[Stale]:
+        """Matched mentions of the brand, their posts standing, whose score is of another scorer; by `seq` > after."""
+
+    def count_stale(self, brand: str, scorer: str) -> int: ...
+
+    def rescore(self, rescored: Sequence[Rescored]) -> None:
+        """A changed score is added and holds from now on; of an unchanged one only the mention's scorer is noted. Where
+        the post was edited or taken away since it was scored, nothing is stored: the mention stays stale."""
+
+    def add_reviews(self, reviews: Iterable[Review]) -> None:
+        """Known ids change nothing."""
+
+    def undo_review(self, review_id: str, now: str) -> bool: ...
+
+    def labelled(self, brand: str = "") -> list[Labelled]:
+        """Each mention that a person has labelled, with the last label that holds, the oldest label first; "" means of
+        any brand."""
+
+    def add_word_rule(self, rule: WordRule) -> None: ...
+
+    def undo_word_rule(self, rule_id: str, now: str) -> bool: ...
+
+    def word_rules(self) -> list[WordRule]:
+        """All, the undone too, the oldest first."""
+
+    def add_calibration(self, calibration: Calibration) -> None: ...
+
+    def undo_calibration(self, brand: str, now: str) -> bool:
+        """Undo the brand's newest one; the one before it holds again."""
+
+    def calibrations(self) -> list[Calibration]:
+        """All, the undone too, the oldest first."""
+
+
 class Reading(Protocol):
     """Who reports. Windows are half open: since <= at < until."""
 
@@ -179,5 +216,5 @@ class Alerting(Protocol):
     def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None: ...
 
 
-class Store(Opening, Pulling, Sweeping, Reading, Alerting, Protocol):
+class Store(Opening, Pulling, Sweeping, Scoring, Reading, Alerting, Protocol):
     pass

@@ -91,7 +91,9 @@ def edit(connection: Connection, arrival: Arrival, now: str) -> None:
     for mention, score in arrival.mentions:
         if mention.id in here:
             judged = (mention.label, mention.value, mention.confidence, mention.language, mention.unscored)
-            connection.execute(sql_pull.RESCORE_MENTION, (mention.why, *judged, mention.scorer, mention.id))
+            connection.execute(
+                sql_pull.RESCORE_MENTION, (mention.why, *judged, mention.scorer, mention.tags, mention.id)
+            )
         else:
             connection.execute(sql_pull.ADD_MENTION, mention._replace(at=at))
         connection.execute(sql_pull.ADD_SCORE, score)

@@ -186,6 +186,7 @@ class Mention(NamedTuple):
     scorer: str
     backfill: int
     matched: int
+    tags: str = ""
 
 
 class Score(NamedTuple):
@@ -201,6 +202,7 @@ class Score(NamedTuple):
     unscored: str
     probabilities: str
     explanation: str
+    tags: str = ""
 
 
 class Alert(NamedTuple):
@@ -279,22 +281,3 @@ class Outgoing(NamedTuple):
 
     delivery: Delivery
     alert: Alert
-
-
-class Standing(NamedTuple):
-    """A stored post that may be asked about again, and its place in the order of arrival."""
-
-    seq: int
-    kind: str
-    source: str
-    source_id: str
-    ref: str
-    url: str
-
-
-class Sweep(NamedTuple):
-    """How far the walk over stored posts has come: newest first, those below `position` are still to be asked about;
-    0 when it is through. `began_at` is when it began, "" before the first."""
-
-    position: int = 0
-    began_at: str = ""

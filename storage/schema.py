@@ -261,4 +261,30 @@ CREATE TABLE sweeps (
 )
 """),
     ),
+    Migration(
+        "0003_scores_that_can_be_defended",
+        _statements("""
+ALTER TABLE mentions ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+ALTER TABLE scores ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE word_rules (
+    id TEXT PRIMARY KEY,
+    brand TEXT NOT NULL,
+    word TEXT NOT NULL,
+    valence DOUBLE PRECISION NOT NULL,
+    added_at TEXT NOT NULL,
+    added_by TEXT NOT NULL,
+    undone_at TEXT
+);
+CREATE TABLE calibrations (
+    id TEXT PRIMARY KEY,
+    brand TEXT NOT NULL,
+    scorer TEXT NOT NULL,
+    fitted_at TEXT NOT NULL,
+    labels INTEGER NOT NULL,
+    parameters TEXT NOT NULL,
+    undone_at TEXT
+)
+"""),
+    ),
 )

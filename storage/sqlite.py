@@ -24,18 +24,18 @@ from storage.records import (
     Post,
     Run,
     Score,
-    Standing,
-    Sweep,
     Trouble,
     Voice,
     Watch,
     Yield,
 )
+from storage.records_sweep import Standing, Sweep
 from storage.sqlite_connections import PATIENCE, Connections
 from storage.sqlite_migrations import migrations, refuse_newer
+from storage.sqlite_scoring import SqliteScoring
 
 
-class SqliteStore:
+class SqliteStore(SqliteScoring):
     """The whole `storage.contract.Store` on one file."""
 
     def __init__(self, path: Path) -> None:

@@ -30,6 +30,7 @@ def test_a_scored_line_says_all_the_verdict_says() -> None:
         "language": "en",
         "scorer": SCORER.id,
         "explanation": [["buggy", -2.0], ["slow", -1.7]],
+        "tags": [],
     }
     probabilities = answer["probabilities"]
     assert isinstance(probabilities, dict)
@@ -38,10 +39,10 @@ def test_a_scored_line_says_all_the_verdict_says() -> None:
 
 
 def test_an_unscored_line_says_why_in_place_of_a_label() -> None:
-    german, empty, null = answers(
-        {"text": "Das ist leider ein ganz furchtbares Programm"}, {"text": " "}, {"text": None}
+    czech, empty, null = answers(
+        {"text": "Aplikace je bohužel velmi pomalá a pořád padá"}, {"text": " "}, {"text": None}
     )
-    assert (german["label"], german["language"]) == ("unscored(language)", "de")
+    assert (czech["label"], czech["language"]) == ("unscored(language)", "cs")
     assert empty["label"] == "unscored(empty)"
     assert null == empty
 

@@ -60,7 +60,7 @@ def _rows(stream: IO[str], form: str, source: str) -> Iterator[Post | BadRow]:
 def _store(
     app: Any, rows: Iterator[Post | BadRow], origin: Origin, stream: IO[str], progress: Progress
 ) -> tuple[int, PageCount, int]:
-    intake: Intake = app.intake()
+    intake: Intake | None = None  # made for the first page: it opens the database, which a bad file does not deserve
     read = bad = done = 0
     stored = PageCount()
     while page := list(islice(rows, _PAGE)):
@@ -70,6 +70,7 @@ def _store(
                 bad += 1
                 _complain(row, bad)
         now = app.now()
+        intake = intake or app.intake()
         count = app.store.add_page(intake.arrivals(posts, origin, app.store, now), stamp(now))
         stored = PageCount(*(a + b for a, b in zip(stored, count, strict=True)))
         read += len(posts)

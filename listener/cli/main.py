@@ -28,6 +28,10 @@ _COMMANDS = {
     "sweep": "sweep",
     "import": "archive",
     "score": "score",
+    "evaluate": "evaluate",
+    "calibrate": "calibrate",
+    "rescore": "rescore",
+    "rules": "rules",
     "report": "report",
     "sources": "sources",
     "brands": "brands",
@@ -42,7 +46,7 @@ class _Lazy(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            raise NoSuchCommand(cmd_name, possibilities=get_close_matches(cmd_name, _COMMANDS), ctx=ctx)
+            raise NoSuchCommand(cmd_name, possibilities=get_close_matches(cmd_name, _COMMANDS, n=1), ctx=ctx)
         module = import_module(f"listener.cli.{_COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command

@@ -20,7 +20,6 @@ def config_table(server: DemoServer, folder: Path) -> dict[str, Any]:
     return {
         "storage": {"url": f"sqlite:///{folder.resolve() / 'demo.db'}"},
         "http": {"gap": 0, "allow_private": _LOOPBACK},
-        "scoring": {"languages": ["en"]},
         "alerting": {"max_alert_age": "24h", "allow_private": _LOOPBACK},
         "brands": [
             {"name": BRAND, "query": 'papervane OR "paper vane"', "rivals": [RIVAL]},
@@ -45,7 +44,7 @@ def config_table(server: DemoServer, folder: Path) -> dict[str, Any]:
                 "name": "unhappy-customer",
                 "brands": [BRAND],
                 "labels": ["detractor"],
-                "min_confidence": 0.3,
+                "min_confidence": 0.6,
                 "channels": ["team-chat"],
             }
         ],

@@ -12,7 +12,7 @@ LABELS: tuple[Label, ...] = ("promoter", "passive", "detractor", "no_opinion")
 class Text(NamedTuple):
     """A mention to be scored: plain text (title and body), and what the source knows about it.
 
-    `language` is a hint (BCP-47 or ""); `rating` lies on 0..`rating_scale`.
+    `language` is a hint (BCP-47 or ""); `rating` lies on 0..`rating_scale`; `genre` is that of connectors.post.
     """
 
     text: str
@@ -20,6 +20,11 @@ class Text(NamedTuple):
     language: str = ""
     rating: float | None = None
     rating_scale: float = 5.0
+    genre: str = "post"
+
+
+TAGS = ("comparison", "low_confidence")
+"""A rival is named beside the brand; a label that the desk should look at before it believes it."""
 
 
 class Verdict(NamedTuple):
@@ -27,7 +32,8 @@ class Verdict(NamedTuple):
 
     `label` is None when the text could not be read, and `unscored` says why ("language", "empty").
     `value` is −1..1 toward the brand; `probabilities` are those of (detractor, passive, promoter) and sum to 1, empty
-    when the scorer has none; `confidence` is 0..1. `explanation` lists (word, weight), the strongest first.
+    when the scorer has none; `confidence` is 0..1. `explanation` lists (word, weight), the strongest first. `tags` are
+    of TAGS. `scorer` is the scorer's id for the brand.
     """
 
     label: Label | None
@@ -38,14 +44,19 @@ class Verdict(NamedTuple):
     unscored: str
     explanation: tuple[tuple[str, float], ...]
     scorer: str
+    tags: tuple[str, ...] = ()
 
 
 class Scorer(Protocol):
     """Obligations: a pure function of the text; never raises on any text; linear in its length and bounded;
-    the order of texts does not change scores; `id` ("name@version") changes whenever a score could change."""
+    the order of texts does not change scores; an id ("name@version") changes whenever a score could change."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Of a brand that has no word rules and no calibration of its own."""
+
+    def id_for(self, brand: str) -> str:
+        """What a verdict about `brand` will carry: a mention with another one is stale."""
 
     def score(self, text: Text) -> Verdict: ...
 

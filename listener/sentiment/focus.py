@@ -68,6 +68,10 @@ class Focus:
             told = list(self._own(told))
         return "\n".join(told)
 
+    def compares(self, text: str) -> bool:
+        """Whether the brand and a rival are both named."""
+        return len(self._names) > 1 and len(set(self._named(text))) > 1
+
     def _named(self, text: str) -> list[bool]:
         """For each name in the text, in order: is it the brand's?"""
         folded = text.casefold()

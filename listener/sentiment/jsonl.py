@@ -29,7 +29,7 @@ def score_lines(lines: Iterable[str], scorer: Scorer, batch: int = _BATCH) -> It
 
     In: `text`, and optionally `lang` (BCP-47), `brand`, `rating` with `rating_scale` (5, "0-10", "thumbs" …; 5 unless
     told) and `id`, which is echoed; other keys are ignored. Out: `label`, or `unscored(reason)` in its place, `value`,
-    `probabilities` by label, `confidence`, `language`, `scorer`, `explanation` as [word, weight] pairs.
+    `probabilities` by label, `confidence`, `language`, `scorer`, `explanation` as [word, weight] pairs, `tags`.
     Reads `batch` lines ahead at most; never raises on any line.
     """
     numbered = enumerate(lines, 1)
@@ -110,6 +110,7 @@ def _answer(verdict: Verdict, id_: Any) -> str:
         "language": verdict.language,
         "scorer": verdict.scorer,
         "explanation": verdict.explanation,
+        "tags": verdict.tags,
     }
     return _line(answer)
 

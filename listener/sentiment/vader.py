@@ -57,10 +57,12 @@ class _Words(dict[str, str]):
 
 
 class Reading(NamedTuple):
-    """What VADER makes of a text: its scores, and the words that made them with their weights, in text order."""
+    """What VADER makes of a text: its scores, the words that made them with their weights, in text order, and all the
+    words it looked up."""
 
     polarity: Polarity
     words: list[tuple[str, float]]
+    looked_up: list[str]
 
 
 class _Heard(NamedTuple):
@@ -99,7 +101,8 @@ class Vader:
     def read(self, text: str) -> Reading:
         """Both of the above in one pass."""
         heard = self._hear(text)
-        return Reading(_summary(heard), [(heard.words[i], v) for i, v in zip(heard.at, heard.valences, strict=True)])
+        words = heard.words
+        return Reading(_summary(heard), [(words[i], v) for i, v in zip(heard.at, heard.valences, strict=True)], words)
 
     def _hear(self, text: str) -> _Heard:
         text = self._spelled(text)

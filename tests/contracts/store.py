@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.contract import Store
-from storage.records import Arrival, Bookmark, PageCount, Sweep, Yield, stamp
+from storage.records import Arrival, Bookmark, Mention, PageCount, Post, Score, Yield, mention_id, stamp
+from storage.records_scoring import Calibration, Rescored, Review, WordRule
+from storage.records_sweep import Sweep
 from tests.conftest import NOW
 from tests.made import AT, ago, alert, arrival, author, mention, post, run, watch
 
@@ -18,6 +22,23 @@ _FAR = ("2000-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z")
 
 def _taken_away(source_id: str, source: str = "blogs") -> Arrival:
     return Arrival(post(source_id, source=source, text="", fingerprint="gone", deleted_at=AT), None)
+
+
+def _as_stored(source_id: str) -> tuple[Mention, Post]:
+    made = arrival(source_id)
+    return made.mentions[0][0], made.post
+
+
+def _rescored(store: Store, of: Arrival, *, changed: bool = True, **others: Any) -> Score:
+    """The arrival's first mention is given another score, which is returned."""
+    new = of.mentions[0][1]._replace(scored_at=ago(minutes=-1), **others)
+    store.rescore([Rescored(new, changed, of.post.fingerprint)])
+    return new
+
+
+def _review(source_id: str, number: int, *, brand: str = "Acme", label: str = "promoter") -> Review:
+    of = mention_id(post(source_id).id, brand)
+    return Review(str(number), of, label, "ann", stamp(NOW + timedelta(minutes=number)), "audit", 0.25)
 
 
 class StoreContract:
@@ -226,6 +247,112 @@ class StoreContract:
         store.add_page([arrival(str(n)) for n in range(250)], AT)
         ids = [post(str(n)).id for n in range(300)]
         assert store.fingerprints(ids) == dict.fromkeys(ids[:250], "f1")
+
+    # -- scoring again
+
+    def test_stale_are_the_brands_matched_mentions_of_another_scorer_in_order_of_arrival(self, store: Store) -> None:
+        store.add_page([arrival(str(n)) for n in range(6)] + [arrival("9", brand="Rival")], AT)
+        store.add_page([arrival("1", fingerprint="f2")._replace(mentions=()), _taken_away("2")], AT)
+        _rescored(store, arrival("4"), scorer="test@2")
+        found = store.stale("Acme", "test@2", 0, 2)
+        assert [one.post.source_id for one in found] == ["0", "3"]
+        assert [(one.mention, one.post) for one in found] == [_as_stored("0"), _as_stored("3")]
+        assert [one.post.source_id for one in store.stale("Acme", "test@2", found[-1].seq, 9)] == ["5"]
+        assert [store.count_stale(brand, "test@2") for brand in ("Acme", "Rival", "Nobody")] == [3, 1, 0]
+        assert store.count_stale("Acme", "") == 4, "nobody has no id"
+
+    def test_a_changed_score_is_added_and_holds_an_unchanged_one_only_names_its_scorer(self, store: Store) -> None:
+        store.add_page([arrival("1"), arrival("2")], AT)
+        its, other = (arrival(n).mentions[0][0] for n in "12")
+        new = _rescored(store, arrival("1"), scorer="test@2", label="detractor", value=-0.5, tags="low_confidence")
+        _rescored(store, arrival("2"), changed=False, scorer="test@2", label="detractor")
+        said = store.mention(its.id)
+        assert said == its._replace(label="detractor", value=-0.5, tags="low_confidence", scorer="test@2")
+        assert store.scores_of(its.id) == [arrival("1").mentions[0][1], new]
+        assert store.mention(other.id) == other._replace(scorer="test@2")
+        assert store.scores_of(other.id) == [arrival("2").mentions[0][1]]
+        assert [voice.label for voice in store.voices("Acme", *_FAR)].count("detractor") == 1
+
+    def test_rescored_are_stored_together_or_not_at_all(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        sound = arrival("1").mentions[0][1]._replace(scorer="test@2", label="detractor")
+        try:
+            broken = sound._replace(scored_at=None)  # type: ignore[arg-type]
+            store.rescore([Rescored(sound, True, "f1"), Rescored(broken, True, "f1")])
+        except Exception:  # whatever the database says of a missing time
+            pass
+        assert store.mention(sound.mention_id) == arrival("1").mentions[0][0]
+        assert len(store.scores_of(sound.mention_id)) == 1
+
+    def test_a_score_of_words_that_are_no_longer_there_is_not_stored(self, store: Store) -> None:
+        store.add_page([arrival("1"), arrival("2"), arrival("3")], AT)
+        store.add_page([arrival("1", fingerprint="f2", label="passive"), _taken_away("2")], AT)
+        for source_id, changed in itertools.product("12", (True, False)):
+            _rescored(store, arrival(source_id), changed=changed, scorer="test@2", label="detractor")
+        edited, buried = (arrival(n).mentions[0][0].id for n in "12")
+        assert [score.label for score in store.scores_of(edited)] == ["promoter", "passive"]
+        assert [score.explanation for score in store.scores_of(buried)] == ["[]"]
+        assert [one.mention.label for one in store.stale("Acme", "test@2", 0, 9)] == ["passive", "promoter"]
+
+    def test_an_edit_after_a_rescore_makes_the_newest_score_hold(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        _rescored(store, arrival("1"), scorer="test@2", label="detractor")
+        store.add_page([arrival("1", fingerprint="f2", label="passive")], AT)
+        (one,) = store.stale("Acme", "test@2", 0, 9)
+        assert (one.mention.label, one.mention.scorer) == ("passive", "test@1")
+        assert [score.label for score in store.scores_of(one.mention.id)] == ["promoter", "detractor", "passive"]
+
+    # -- labels that people give
+
+    def test_the_last_label_that_holds_counts_and_an_undone_one_gives_way_to_the_one_before(self, store: Store) -> None:
+        store.add_page([arrival("1"), arrival("2", brand="Rival"), arrival("3")], AT)
+        first, second = _review("1", 1, label="detractor"), _review("1", 2, label="passive")
+        store.add_reviews([second, first, _review("2", 3, brand="Rival")])
+        assert [(one.review.id, one.mention.brand) for one in store.labelled()] == [("2", "Acme"), ("3", "Rival")]
+        (its,) = store.labelled("Acme")
+        assert (its.review, its.mention, its.post) == (second, *_as_stored("1"))
+        assert store.undo_review("2", AT)
+        assert not store.undo_review("2", ago(days=1)) and not store.undo_review("9", AT)
+        assert [one.review for one in store.labelled("Acme")] == [first]
+        assert store.undo_review("1", AT)
+        assert store.labelled("Acme") == []
+
+    def test_a_label_given_twice_is_one_and_of_two_at_once_one_holds(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        store.add_reviews([_review("1", 1), _review("1", 1, label="passive")])
+        assert [one.review.label for one in store.labelled()] == ["promoter"]
+        store.add_reviews([_review("1", 2)._replace(reviewed_at=_review("1", 1).reviewed_at)])
+        assert [one.review.id for one in store.labelled()] == ["2"]
+
+    def test_what_is_taken_away_is_learnt_from_no_more(self, store: Store) -> None:
+        store.add_page([arrival("1")], AT)
+        store.add_reviews([_review("1", 1)])
+        store.add_page([_taken_away("1")], AT)
+        assert store.labelled() == []
+
+    # -- word rules and calibrations
+
+    def test_word_rules_are_listed_oldest_first_and_undone_ones_stay_with_their_time(self, store: Store) -> None:
+        new, old = (WordRule(str(n), "Acme", "killer", 0.0, ago(days=n), "ann") for n in (1, 2))
+        for rule in (new, old, new):
+            store.add_word_rule(rule)
+        assert store.word_rules() == [old, new]
+        assert store.undo_word_rule(old.id, AT)
+        assert not store.undo_word_rule(old.id, ago(days=-1)) and not store.undo_word_rule("9", AT)
+        store.add_word_rule(old)
+        assert store.word_rules() == [old._replace(undone_at=AT), new]
+
+    def test_undoing_a_calibration_undoes_the_brands_newest_that_holds(self, store: Store) -> None:
+        new, old = (Calibration(str(n), "Acme", "test@1", ago(days=n), 60, "{}") for n in (1, 2))
+        other = new._replace(id="3", brand="Rival", fitted_at=AT)
+        for one in (new, old, other, old):
+            store.add_calibration(one)
+        assert store.calibrations() == [old, new, other]
+        assert store.undo_calibration("Acme", AT)
+        assert store.calibrations() == [old, new._replace(undone_at=AT), other]
+        assert store.undo_calibration("Acme", AT)
+        assert not store.undo_calibration("Acme", AT)
+        assert [one.id for one in store.calibrations() if one.undone_at is None] == ["3"]
 
     # -- reading
 

@@ -1,0 +1,205 @@
+"""What all scorers share: the rating first, then the language, then a reading of what concerns the brand, by its word
+rules and its calibration, to a label."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from listener.sentiment.calibration import IDENTITY, Parameters, apply, from_json
+from listener.sentiment.contract import Text, Verdict
+from listener.sentiment.focus import Focus, bounded
+from listener.sentiment.gate import settled
+from listener.sentiment.labels import Thresholds, judge
+from listener.sentiment.language import primary
+from listener.sentiment.model import Triple, Weighed, softmax
+
+_STRONGEST = 5  # parts in an explanation
+
+# A point of valence moves the odds of promoter against detractor by a factor of e: the four points of a word as strong
+# as any in VADER's lexicon by 55, which few texts withstand.
+_POINT = 0.5
+
+
+class Ear(NamedTuple):
+    """How texts about one brand are read, and the scorer's id for it."""
+
+    focus: Focus
+    words: Mapping[str, float]
+    calibration: Parameters
+    id: str
+
+
+class Asked(NamedTuple):
+    """A text that must be read: where the answer goes, what is said of the brand, and the user's words that it held."""
+
+    place: int
+    text: Text
+    language: str
+    ear: Ear
+    told: str
+    ruled: Weighed
+    compares: bool
+
+
+class Reading(NamedTuple):
+    """`scores` are logarithms of odds, whose softmax are the probabilities; `lean` is added to them for the label
+    alone; `said` are the parts that carried them, in any order, as far as reading has shown them."""
+
+    scores: Triple
+    lean: Triple = (0.0, 0.0, 0.0)
+    said: Weighed = ()
+
+
+class TowardBrand:
+    """A `Scorer` whose engine reads batches of texts; a subclass gives `_read` and `_explain`.
+
+    `languages` are those to be scored; others are `unscored`. `rivals` maps a brand to the names of its competitors: a
+    clause about one of these says nothing about the brand. `words` maps a brand ("": every brand) to words and what
+    they weigh in texts about it (-4..4, 0: nothing): such a word is taken out of the text, and its weight added to
+    what the rest says. `calibrations` maps a brand to parameters as `calibration.to_json` writes them.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        languages: Sequence[str],
+        readable: Collection[str],
+        *,
+        usual: Collection[str],
+        rivals: Mapping[str, Sequence[str]] | None,
+        thresholds: Thresholds,
+        words: Mapping[str, Mapping[str, float]] | None,
+        calibrations: Mapping[str, str] | None,
+    ) -> None:
+        """`usual` languages leave no mark in the id. Raises ValueError for a language that is not `readable`, and for
+        a calibration that cannot be read."""
+        self._languages = frozenset(map(primary, languages))
+        if unreadable := sorted(one for one in self._languages if one not in readable):
+            name = version.partition("@")[0]
+            raise ValueError(
+                f"the scorer {name} does not read {', '.join(unreadable)}; it reads {', '.join(sorted(readable))}"
+            )
+        self._thresholds = thresholds
+        self._rivals = {brand.casefold(): tuple(names) for brand, names in (rivals or {}).items()}
+        self._words = {brand.casefold(): _folded(weights) for brand, weights in (words or {}).items()}
+        self._calibrations = {brand.casefold(): from_json(text) for brand, text in (calibrations or {}).items()}
+        self._ear = lru_cache(maxsize=256)(self._ear_for)
+        self.id = self._identity(version, frozenset(usual))
+
+    def id_for(self, brand: str) -> str:
+        return self._ear(brand).id
+
+    def score(self, text: Text) -> Verdict:
+        return self.score_many([text])[0]
+
+    def score_many(self, texts: Sequence[Text]) -> list[Verdict]:
+        verdicts: list[Verdict | None] = []
+        asked = []
+        for place, text in enumerate(texts):
+            ear = self._ear(text.brand)
+            found = settled(text, self._languages, ear.id)
+            verdicts.append(found if isinstance(found, Verdict) else None)
+            if not isinstance(found, Verdict):
+                asked.append(_ask(place, text, found, ear))
+        readings = self._read(asked)
+        judged = [self._verdict(one, reading) for one, reading in zip(asked, readings, strict=True)]
+        explained = self._explain(asked, judged)
+        for one, reading, verdict, said in zip(asked, readings, judged, explained, strict=True):
+            parts = (*reading.said, *said, *one.ruled)
+            verdicts[one.place] = verdict._replace(explanation=strongest(parts))
+        return [verdict for verdict in verdicts if verdict is not None]
+
+    def _read(self, asked: Sequence[Asked]) -> Sequence[Reading]:
+        raise NotImplementedError
+
+    def _explain(self, asked: Sequence[Asked], judged: Sequence[Verdict]) -> Sequence[Weighed]:
+        """For each the parts that carried it, beyond what its reading has said, with what they weigh, in any order."""
+        return [()] * len(asked)
+
+    def _verdict(self, asked: Asked, reading: Reading) -> Verdict:
+        x, y, z = reading.scores
+        lift = _POINT * sum(valence for _, valence in asked.ruled)
+        probabilities = apply(asked.ear.calibration, softmax((x - lift, y, z + lift)))
+        # What a person's labels have taught about the brand makes up for unequal shares better than the lean does.
+        lean = reading.lean if asked.ear.calibration.changes_nothing else (0.0, 0.0, 0.0)
+        label, confidence, tags = judge(probabilities, self._thresholds, asked.text.genre, lean)
+        return Verdict(
+            label=label,
+            value=probabilities[2] - probabilities[0],
+            probabilities=probabilities,
+            confidence=confidence,
+            language=asked.language,
+            unscored="",
+            explanation=(),
+            scorer=asked.ear.id,
+            tags=("comparison", *tags) if asked.compares else tags,
+        )
+
+    def _ear_for(self, brand: str) -> Ear:
+        folded = brand.casefold()
+        words = {**self._words.get("", {}), **self._words.get(folded, {})}
+        calibration = self._calibrations.get(folded, IDENTITY)
+        own = digest((sorted(words.items()), calibration))
+        id_ = f"{self.id}+{own}" if words or not calibration.changes_nothing else self.id
+        return Ear(Focus(brand, self._rivals.get(folded, ())), words, calibration, id_)
+
+    def _identity(self, version: str, usual: frozenset[str]) -> str:
+        """The name and version, and a digest of whatever else than the defaults decides about scores."""
+        rivals = {brand: sorted(names) for brand, names in sorted(self._rivals.items())}
+        if self._thresholds == Thresholds() and not rivals and self._languages == usual:
+            return version
+        return f"{version}+{digest((self._thresholds, rivals, sorted(self._languages)))}"
+
+
+def strongest(weighed: Sequence[tuple[str, float]]) -> Weighed:
+    """Each part once, the strongest first; of equals the earlier."""
+    by_part: dict[str, float] = {}
+    for part, weight in weighed:
+        if abs(weight) > abs(by_part.get(part, 0.0)):
+            by_part[part] = weight
+    ranked = sorted(by_part.items(), key=_weight, reverse=True)
+    return tuple((part, round(weight, 3)) for part, weight in ranked[:_STRONGEST])
+
+
+def digest(chosen: object) -> str:
+    return hashlib.blake2b(repr(chosen).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def _ask(place: int, text: Text, language: str, ear: Ear) -> Asked:
+    read = bounded(text.text)
+    told, ruled = _without(ear.focus.narrow(read), ear.words)
+    return Asked(place, text, language, ear, told, ruled, ear.focus.compares(read))
+
+
+def _without(told: str, words: Mapping[str, float]) -> tuple[str, Weighed]:
+    """The text without the words, and each of these that it held with what it weighs."""
+    if not words:
+        return told, ()
+    told = told.replace("\u2019", "'")  # as rules are written
+    expression = _words(tuple(sorted(words, key=len, reverse=True)))
+    found = {word.casefold() for word in expression.findall(told)}
+    ruled = tuple((word, words[word]) for word in sorted(found) if words.get(word))
+    return expression.sub(" ", told) if found else told, ruled
+
+
+@lru_cache(maxsize=256)
+def _words(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Whole words in any case; in scripts without spaces, wherever the characters stand."""
+    return re.compile("|".join(map(_whole, words)), re.IGNORECASE)
+
+
+def _whole(word: str) -> str:
+    spaced = max(word) < "\u2e80"
+    return rf"(?<!\w){re.escape(word)}(?!\w)" if spaced else re.escape(word)
+
+
+def _folded(weights: Mapping[str, float]) -> dict[str, float]:
+    return {word.casefold().strip(): weight for word, weight in weights.items() if word.strip()}
+
+
+def _weight(part: tuple[str, float]) -> float:
+    return abs(part[1])

@@ -1,0 +1,202 @@
+"""The shipped classifiers: what is in the box, that they read any text, and that they know praise from blame."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from listener.sentiment.english import NAMES, English, Spelling
+from listener.sentiment.model import LABELS, Model, Triple, shipped, softmax
+from listener.sentiment.normal import normalise
+from tests.contracts.scorers import hostile
+
+MODELS = Path(str(files("listener.sentiment") / "models"))
+LANGUAGES = sorted(shipped()["languages"])
+MODEL = Model()
+ENGLISH = English(MODEL)
+
+texts = st.one_of(
+    hostile,
+    st.lists(
+        st.sampled_from(["Good", "İ", "ß", "ﷺ", "é", "👍🏽", "字", "ไม่", "@me", "www.x", "9", "'", "\u202e", "\0"])
+    ).map("".join),
+)
+
+PRAISE_AND_BLAME = {
+    "ar": ("رائع جدا، جميل، مبروك", "للأسف هذا ظلم وكذب وحقد"),
+    "bg": ("Отличен, много съм доволен, препоръчвам", "Ужасно, много съм разочарован, лошо обслужване, не препоръчвам"),
+    "de": ("Danke, das ist wunderschön, ich liebe es!", "Das ist schlecht, traurig und peinlich."),
+    "el": ("Εξαιρετικό, πολύ καλό, το συνιστώ, άριστη εξυπηρέτηση", "Απαράδεκτο, χάλια, πολύ κακή εξυπηρέτηση"),
+    "en": ("I love this, it works great, thank you!", "Terrible app, it keeps crashing and support is useless."),
+    "es": ("Me encanta, es genial, muchas gracias", "Qué asco, es horrible y muy triste, odio esto"),
+    "fi": ("Kiitos, tämä on ihana ja todella hyvä", "Tämä on paska, vihaan tätä, ihan hirveä"),
+    "fr": ("Merci, c'est génial, j'adore, bravo !", "C'est nul, quelle honte, je déteste ça."),
+    "he": ("כל הכבוד, תודה רבה, אתה נהדר", "בושה וחרפה, איזה מביך ומגעיל, שקרן"),
+    "hr": ("Odlično, jako dobro, preporučujem, super", "Loše, užasno, razočarenje, dosadno"),
+    "id": ("Bagus sekali, saya suka, enak dan murah", "Jelek sekali, saya kecewa, pelayanan buruk"),
+    "it": ("Bellissimo, grazie mille, lo adoro", "Che schifo, una vergogna, lo odio"),
+    "ja": ("とても良いです。大満足で、買って良かったです。", "最悪です。すぐ壊れました。がっかりしました。"),
+    "ko": ("정말 좋아요, 최고예요, 재미있어요", "최악이에요, 정말 별로고 재미없어요"),
+    "ms": ("Sangat bagus, saya suka, terima kasih, tahniah", "Sangat teruk, bodoh, saya benci"),
+    "no": ("Fantastisk bra, en strålende og vakker film", "Dårlig, kjedelig og en stor skuffelse"),
+    "pt": ("Adoro, é lindo, muito obrigado", "Odeio isso, é horrível, que vergonha"),
+    "ru": ("Очень люблю, спасибо, это прекрасно", "Ненавижу, это ужасно и отвратительно"),
+    "sk": ("Výborné, veľmi dobré, som spokojný, odporúčam", "Hrozné, zlé, som sklamaný, neodporúčam"),
+    "th": ("อาหารอร่อยมาก บริการดีมาก ชอบมาก", "แย่มาก บริการไม่ดี ผิดหวังมาก"),
+    "tr": ("Çok güzel, harika bir ürün, herkese tavsiye ederim", "Çok kötü, berbat, tam bir hayal kırıklığı"),
+    "vi": ("Rất tốt, tôi rất hài lòng, tuyệt vời", "Quá tệ, tôi rất thất vọng, kém"),
+    "zh": ("非常好用,质量很好,很满意,喜欢", "太差了,质量很差,很失望,垃圾"),
+}
+
+
+def read(text: str, language: str) -> Triple:
+    if language == "en":
+        return softmax(ENGLISH.scores(text))
+    x, y, z = MODEL.scores(text, language)
+    a, b, c = MODEL.tunings[language].bias
+    return softmax((x + a, y + b, z + c))
+
+
+def test_every_language_has_a_model_and_every_model_a_language() -> None:
+    assert sorted(path.stem for path in MODELS.glob("*.ftz")) == LANGUAGES
+    assert {path.name for path in MODELS.iterdir()} - {f"{one}.ftz" for one in LANGUAGES} == {
+        "calibration.json",
+        "card.md",
+    }
+
+
+def test_the_models_are_small() -> None:
+    assert sum(path.stat().st_size for path in MODELS.iterdir()) <= 4_000_000
+
+
+def test_the_card_tells_of_every_model_its_labels_and_its_size() -> None:
+    card = (MODELS / "card.md").read_text(encoding="utf-8")
+    rows = {cells[0]: cells for line in card.splitlines() if len(cells := line.strip("| ").split(" | ")) == 9}
+    assert sorted(rows.keys() - {"language", "en, with the layer"}) == LANGUAGES
+    for language in LANGUAGES:
+        told = [label for label, n in zip(LABELS, rows[language][2:5], strict=True) if n != "–"]
+        assert told == shipped()["languages"][language]["labels"]
+        assert rows[language][7] == f"{(MODELS / f'{language}.ftz').stat().st_size:,}"
+
+
+def test_the_card_counts_right() -> None:
+    card = (MODELS / "card.md").read_text(encoding="utf-8")
+    by_source = {
+        source: int(n.replace(",", "")) for source, n in re.findall(r"^\| ([\w-]+) \|.* \| ([\d,]+) \|$", card, re.M)
+    }
+    summed: Counter[str] = Counter()
+    for row in re.findall(rf"^\| (?:{'|'.join(LANGUAGES)}) \|.*\| (.*) \|$", card, re.M):
+        for source, n in re.findall(r"([\w-]+) ([\d,]+)(?:,|$)", row):
+            summed[source] += int(n.replace(",", ""))
+    assert by_source == summed
+    assert f"{summed.total():,} texts" in card
+
+
+def test_the_english_layer_weighs_what_is_measured() -> None:
+    layer = shipped()["english"]
+    assert layer["labels"] == list(LABELS)
+    assert layer["features"] == [*NAMES, *(f"model_{label}" for label in LABELS)]
+    assert all(len(weights) == len(layer["features"]) for weights in layer["weights"])
+    assert len(Spelling().features("Not good :(", normalise("Not good :("))) == len(NAMES)
+
+
+@given(texts)
+def test_a_normalised_text_is_one_line_of_single_spaces(text: str) -> None:
+    line = normalise(text)
+    assert line == " ".join(line.split())
+    assert not re.search(r"[\n\0A-Z]", line)
+    assert all("_" not in word for word in line.split(" ") if word != "_")  # which English's signs begin with
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="'")))
+def test_normalising_twice_changes_nothing_in_plain_text(text: str) -> None:
+    line = normalise(text)
+    assert normalise(line) == line
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "'a", "0", "@", "@a ", "http", "www. ", "ﷺ", "\u0301", "\ud800", "\0", "字", "\u202eא"]
+)
+def test_a_megabyte_is_read_no_further_than_its_beginning(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    began = time.process_time()
+    line = normalise(text)
+    assert time.process_time() - began < 0.5
+    assert line == normalise(text[:4_000])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@settings(max_examples=25, deadline=None)
+@given(text=texts)
+def test_any_text_is_read_in_any_language(language: str, text: str) -> None:
+    probabilities = read(text, language)
+    assert all(math.isfinite(score) for score in MODEL.scores(text, language))
+    assert all(0 <= one <= 1 for one in probabilities)
+    assert sum(probabilities) == pytest.approx(1)
+    assert all(math.isfinite(weight) for _, weight in MODEL.words(text, language))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("text", ["", "\ud800\udfff", "\0\0", "\u202eשלום", "🙂" * 9], ids=ascii)
+def test_texts_of_nothing_are_read(language: str, text: str) -> None:
+    assert sum(read(text, language)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("language", sorted(PRAISE_AND_BLAME))
+def test_praise_is_known_from_blame(language: str) -> None:
+    praise, blame = (read(text, language) for text in PRAISE_AND_BLAME[language])
+    assert praise[2] == max(praise)
+    assert blame[0] == max(blame)
+
+
+def test_praise_and_blame_are_tried_in_all_languages_but_hindi() -> None:
+    assert sorted({*PRAISE_AND_BLAME, "hi"}) == LANGUAGES
+
+
+@pytest.mark.parametrize(
+    "language", [one for one in LANGUAGES if "neutral" not in shipped()["languages"][one]["labels"]]
+)
+def test_languages_without_neutral_examples_never_say_neutral(language: str) -> None:
+    for text in ("", "1", *PRAISE_AND_BLAME[language]):
+        assert read(text, language)[1] < 1e-6
+
+
+def test_eight_threads_may_ask_first_at_once() -> None:
+    model, start = Model(), Barrier(8)
+
+    def ask(_: int) -> list[Triple]:
+        start.wait()
+        return [model.scores(PRAISE_AND_BLAME["de"][0], language) for language in LANGUAGES]
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(8)))
+    assert all(answer == answers[0] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "say which file holds the labelled texts"),
+        (["missing.jsonl"], "missing.jsonl: No such file|pip install 'brand-listener\\[train\\]'"),
+        (["broken.jsonl.gz"], "compression is broken|pip install 'brand-listener\\[train\\]'"),
+    ],
+)
+def test_training_says_in_a_sentence_what_it_lacks(arguments: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.jsonl.gz").write_bytes(b"no gzip")
+    command = [sys.executable, "-m", "listener.sentiment.train", *(str(tmp_path / one) for one in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1])
+    assert done.returncode == 1
+    assert re.search(says, done.stderr)
+    assert len(done.stderr.splitlines()) == 1
