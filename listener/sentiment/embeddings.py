@@ -16,8 +16,8 @@ from listener.sentiment.contract import Verdict
 from listener.sentiment.embeddings_head import Head, shipped
 from listener.sentiment.focus import sentences
 from listener.sentiment.labels import Thresholds
-from listener.sentiment.model import Triple
-from listener.sentiment.toward import Asked, Reading, TowardBrand, Weighed
+from listener.sentiment.model import Triple, Weighed
+from listener.sentiment.toward import Asked, Reading, TowardBrand
 
 # Raise the version with every change to the rules here, in toward.py, focus.py, gate.py, labels.py or e5.py, and to
 # the head.
