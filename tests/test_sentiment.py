@@ -353,6 +353,7 @@ def test_the_id_names_a_version_and_changes_with_whatever_decides_about_scores()
         DefaultScorer(thresholds=Thresholds(silence=0.3)),
     ]
     others.append(DefaultScorer(["en"]))
+    assert DefaultScorer(rivals={"Acme": []}).id == default.id, "a brand without rivals decides nothing"
     assert len({default.id, *(other.id for other in others)}) == 5
     assert all(other.id.startswith("listener@2+") for other in others)
     assert default.score(Text(ENGLISH)).scorer == default.id

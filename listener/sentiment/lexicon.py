@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 
-from listener.sentiment.vader import Vader, stock
-
 _STRONGEST = 4.0  # VADER's raters used −4..4
-
-
-def support_vader() -> Vader:
-    """VADER with the overlay."""
-    lexicon, emojis = stock()
-    return Vader(overlaid(lexicon, overlay()), emojis)
 
 
 def overlay() -> dict[str, float]:

@@ -57,11 +57,7 @@ class Model:
 
     def scores(self, text: str, language: str) -> Triple:
         """Log-probabilities without bias, of a language in `tunings`. Reads 4,000 characters; never raises."""
-        return self._scores(normalise(text), language)
-
-    def scores_of(self, line: str, language: str) -> Triple:
-        """The same of a line that is normalised already."""
-        return self._scores(line, language)
+        return self.scores_of(normalise(text), language)
 
     def words(self, text: str, language: str) -> Weighed:
         """Each word with about the part it has in the log-odds of praise against blame: its own, by its share of the
@@ -82,7 +78,7 @@ class Model:
         key = word, language
         known = self._weights.get(key)
         if known is None:
-            read = self._scores(word, language)
+            read = self.scores_of(word, language)
             known = (read[2] - read[0]) - self._praise_of_nothing(language)
             if len(word) <= _MEMO_WORD:
                 if len(self._weights) >= _MEMO_ENTRIES:
@@ -93,11 +89,12 @@ class Model:
     def _praise_of_nothing(self, language: str) -> float:
         known = self._nothing.get(language)
         if known is None:
-            read = self._scores("", language)
+            read = self.scores_of("", language)
             known = self._nothing[language] = read[2] - read[0]
         return known
 
-    def _scores(self, line: str, language: str) -> Triple:
+    def scores_of(self, line: str, language: str) -> Triple:
+        """The same of a line that is normalised already."""
         predict = self._predict.get(language) or self._load(language)
         found = [_NEVER, _NEVER, _NEVER]
         for probability, label in predict(f"{line}\n", len(LABELS), 0.0, "strict"):

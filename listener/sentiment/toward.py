@@ -84,7 +84,7 @@ class TowardBrand:
                 f"the scorer {name} does not read {', '.join(unreadable)}; it reads {', '.join(sorted(readable))}"
             )
         self._thresholds = thresholds
-        self._rivals = {brand.casefold(): tuple(names) for brand, names in (rivals or {}).items()}
+        self._rivals = {brand.casefold(): tuple(names) for brand, names in (rivals or {}).items() if names}
         self._words = {brand.casefold(): _folded(weights) for brand, weights in (words or {}).items()}
         self._calibrations = {brand.casefold(): from_json(text) for brand, text in (calibrations or {}).items()}
         self._ear = lru_cache(maxsize=256)(self._ear_for)
