@@ -115,7 +115,9 @@ class App:
         return build(calibrations=calibrations) if calibrations else scorer
 
     def intake(self, rules: Sequence[Rule] = ()) -> Intake:
-        return Intake(self.matcher, self.scorer, rules, self.config.settings.alerting.max_alert_age)
+        settings = self.config.settings
+        staff = {handle.lower().removeprefix("@") for brand in settings.brands for handle in brand.staff}
+        return Intake(self.matcher, self.scorer, rules, settings.alerting.max_alert_age, staff)
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -21,7 +21,7 @@ from connectors.text import clean, plain
 from listener.alerts.rules import Rule, raise_alerts
 from listener.match import Match, Matcher, Subject
 from listener.sentiment.contract import Scorer, Text, Verdict
-from storage.records import Arrival, Author, Dated, Mention, Post, Score, mention_id, stamp
+from storage.records import Arrival, Author, Dated, Mention, Post, Score, left_out, mention_id, stamp, voice_of
 
 _TEXT, _TITLE, _NAME, _URL = 100_000, 1_000, 200, 2_000
 
@@ -48,11 +48,20 @@ class Origin:
 
 
 class Intake:
-    def __init__(self, matcher: Matcher, scorer: Scorer, rules: Sequence[Rule], max_alert_age: timedelta) -> None:
+    def __init__(
+        self,
+        matcher: Matcher,
+        scorer: Scorer,
+        rules: Sequence[Rule],
+        max_alert_age: timedelta,
+        staff: Container[str] = (),
+    ) -> None:
+        """`staff` holds handles in lower case, without @: what they say of a brand is no opinion of the public."""
         self._matcher = matcher
         self._scorer = scorer
         self._rules = rules
         self._max_alert_age = max_alert_age
+        self._staff = staff
 
     def relevant(self, text: str) -> bool:
         """False when no brand can match a post of this text."""
@@ -68,12 +77,20 @@ class Intake:
         for post_id, post in zip(ids, posts, strict=True):
             fingerprint = post.fingerprint
             if known.get(post_id) != fingerprint and (post_id in known or not post.deleted):
-                author = _author(post.kind, post.author, seen_at)
+                author = self._author(post, origin, seen_at)
                 row = _row(post, post_id, fingerprint, author, origin.source, seen_at, now)
                 arrival = self._arrival(row, author, origin, now)
                 if arrival.mentions or origin.keep_all or post_id in known:
                     made.append(arrival)
         return made
+
+    def _author(self, post: SourcePost, origin: Origin, seen_at: str) -> Author | None:
+        author = post.author
+        if author is None or not author.id:
+            return None
+        reach = None if author.reach is None else min(author.reach, 2**53)
+        ours = author.id.lower().removeprefix("@") in self._staff or (origin.about and post.reach.get("staff"))
+        return Author(*_known_as(post.kind, author), reach, seen_at, seen_at, "staff" if ours else "")
 
     def _arrival(self, post: Post, author: Author | None, origin: Origin, now: datetime) -> Arrival:
         matches = () if post.deleted_at else self._matches(post, origin)
@@ -97,6 +114,7 @@ class Intake:
             _to_json(match.why),
             *(verdict.label, verdict.value, verdict.confidence, verdict.language, verdict.unscored, verdict.scorer),
             *(int(origin.backfill), 1, " ".join(verdict.tags)),
+            *(voice_of(post.author_id, post.id), left_out("", "", post.genre)),
         )
         return mention, score_of(its_id, found_at, verdict)
 
@@ -175,13 +193,6 @@ def _row(
         fingerprint=fingerprint,
         ref=clean(post.ref, _URL) if post.ref else "",
     )
-
-
-def _author(kind: str, author: SourceAuthor | None, seen_at: str) -> Author | None:
-    if author is None or not author.id:
-        return None
-    reach = None if author.reach is None else min(author.reach, 2**53)
-    return Author(*_known_as(kind, author), reach, seen_at, seen_at, "")
 
 
 @lru_cache(maxsize=4096)

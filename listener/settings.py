@@ -100,6 +100,11 @@ class ReportSettings(_Table):
     max_half_width: float = Field(default=20.0, gt=0, le=100)
     min_coverage: float = Field(default=0.8, ge=0, le=1)
     max_unscored: float = Field(default=0.4, ge=0, le=1)
+    audits: int = Field(default=50, ge=30)
+
+
+class AuditSettings(_Table):
+    per_day: int = Field(default=3, ge=0, le=1000)
 
 
 class RecheckSettings(_Table):
@@ -116,6 +121,7 @@ class BrandSettings(_Table):
     name: str = Field(min_length=1, max_length=100)
     query: str
     rivals: tuple[str, ...] = ()
+    staff: tuple[str, ...] = ()
 
 
 class SourceSettings(BaseModel):
@@ -154,6 +160,7 @@ class Settings(_Table):
     http: HttpSettings = HttpSettings()
     scoring: ScoringSettings = ScoringSettings()
     report: ReportSettings = ReportSettings()
+    audit: AuditSettings = AuditSettings()
     recheck: RecheckSettings = RecheckSettings()
     alerting: AlertingSettings = AlertingSettings()
     brands: tuple[BrandSettings, ...] = ()

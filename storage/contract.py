@@ -10,10 +10,11 @@ Obligations that hold for every method:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from storage.contract_nps import Estimating
 from storage.records import (
     Alert,
     Arrival,
@@ -29,7 +30,6 @@ from storage.records import (
     Run,
     Score,
     Trouble,
-    Voice,
     Watch,
     Yield,
 )
@@ -149,19 +149,15 @@ class Scoring(Protocol):
 class Reading(Protocol):
     """Who reports. Windows are half open: since <= at < until."""
 
-    def voices(self, brand: str, since: str, until: str) -> Iterator[Voice]:
-        """Every matched mention of the window, in no order."""
-
     def findings(
         self,
         brand: str,
         since: str,
         until: str,
         labels: Sequence[str] = (),
-        genres: Sequence[str] = (),
         limit: int = 10,
     ) -> list[Finding]:
-        """Matched mentions of authors in good standing, the surest first, then the newest; () means any."""
+        """Matched mentions that count, their posts standing, the surest first, then the newest; () means any label."""
 
     def posts(self, limit: int, before: int | None = None) -> list[tuple[int, Post]]:
         """(seq, post), newest first, `seq` < before: pages by key."""
@@ -216,5 +212,5 @@ class Alerting(Protocol):
     def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None: ...
 
 
-class Store(Opening, Pulling, Sweeping, Scoring, Reading, Alerting, Protocol):
+class Store(Opening, Pulling, Sweeping, Scoring, Reading, Alerting, Estimating, Protocol):
     pass

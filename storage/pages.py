@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from storage import sql_pull
-from storage.records import Alert, Arrival, Author, Delivery, Run, mentions_of, moment
+from storage import sql_nps, sql_pull
+from storage.records import Alert, Arrival, Author, Delivery, Mention, Run, left_out, mentions_of, moment
 
-_CHUNK = 100
+CHUNK = 100
 
 
 class Connection(Protocol):
@@ -36,8 +36,8 @@ class Sorted(NamedTuple):
 
 def known(connection: Connection, post_ids: Sequence[str]) -> dict[str, Stored]:
     found: dict[str, Stored] = {}
-    for start in range(0, len(post_ids), _CHUNK):
-        chunk = post_ids[start : start + _CHUNK]
+    for start in range(0, len(post_ids), CHUNK):
+        chunk = post_ids[start : start + CHUNK]
         statement = sql_pull.KNOWN_POSTS.format(marks=", ".join("?" * len(chunk)))
         found.update((row[0], Stored(*row[1:])) for row in connection.execute(statement, tuple(chunk)))
     return found
@@ -68,7 +68,7 @@ def add(connection: Connection, arrivals: Sequence[Arrival]) -> None:
     _add_authors(connection, arrivals)
     connection.executemany(sql_pull.ADD_POST, [arrival.post for arrival in arrivals])
     mentions = [pair for arrival in arrivals for pair in arrival.mentions]
-    connection.executemany(sql_pull.ADD_MENTION, [mention for mention, _ in mentions])
+    connection.executemany(sql_pull.ADD_MENTION, _standing(connection, [mention for mention, _ in mentions]))
     connection.executemany(sql_pull.ADD_SCORE, [score for _, score in mentions])
     add_alerts(connection, [raised for arrival in arrivals for raised in arrival.alerts])
 
@@ -95,7 +95,7 @@ def edit(connection: Connection, arrival: Arrival, now: str) -> None:
                 sql_pull.RESCORE_MENTION, (mention.why, *judged, mention.scorer, mention.tags, mention.id)
             )
         else:
-            connection.execute(sql_pull.ADD_MENTION, mention._replace(at=at))
+            connection.executemany(sql_pull.ADD_MENTION, _standing(connection, [mention._replace(at=at)]))
         connection.execute(sql_pull.ADD_SCORE, score)
 
 
@@ -143,6 +143,21 @@ def add_alerts(connection: Connection, alerts: Iterable[tuple[Alert, tuple[Deliv
     raised = list(alerts)
     connection.executemany(sql_pull.ADD_ALERT, [alert for alert, _ in raised])
     connection.executemany(sql_pull.ADD_DELIVERY, [one for _, deliveries in raised for one in deliveries])
+
+
+def _standing(connection: Connection, mentions: Sequence[Mention]) -> list[Mention]:
+    """The mentions as they count: those of staff and of quarantined authors are left out."""
+    authors = list({mention.author_id for mention in mentions if mention.author_id})
+    standings: dict[str, str] = {}
+    for start in range(0, len(authors), CHUNK):
+        chunk = authors[start : start + CHUNK]
+        standings.update(connection.execute(sql_nps.STANDINGS.format(marks=", ".join("?" * len(chunk))), tuple(chunk)))
+    return [
+        one._replace(left_out=left_out(standings[one.author_id], one.repeats, one.genre))
+        if one.author_id in standings
+        else one
+        for one in mentions
+    ]
 
 
 def _add_authors(connection: Connection, arrivals: Sequence[Arrival]) -> None:

@@ -17,6 +17,9 @@ Trouble = Literal["", "unreachable", "throttled", "refused", "forbidden", "garbl
 DeliveryState = Literal["waiting", "sent", "dead", "withdrawn"]
 Dated = Literal["stated", "first_seen", "implausible"]
 
+ELIGIBLE = ("post", "comment", "review", "answer")
+"""Genres that can hold an opinion of the brand; news scores the event."""
+
 
 def stamp(moment: datetime) -> str:
     """`moment` (aware) as 2026-11-22T02:47:23.123Z: fixed width, so text order is time order."""
@@ -38,6 +41,16 @@ def mention_id(post_id: str, brand: str) -> str:
 def mentions_of(post_id: str) -> tuple[str, str]:
     """The range of ids, half open, of a post's mentions."""
     return f"{post_id}-", f"{post_id}."
+
+
+def voice_of(author_id: str | None, post_id: str) -> int:
+    """Who speaks, as a number: the author, or, below 0, somebody unknown who is nobody but this post's author."""
+    return -int(post_id[:15], 16) - 1 if author_id is None else int(author_id[:15], 16)
+
+
+def left_out(standing: str, repeats: str, genre: str) -> str:
+    """Why a mention does not count, "" if it does."""
+    return standing or ("echo" if repeats else "") or ("" if genre in ELIGIBLE else genre)
 
 
 class Watch(NamedTuple):
@@ -160,13 +173,16 @@ class Post(NamedTuple):
     reach: str
     fingerprint: str
     ref: str = ""
+    story: str = ""
 
 
 class Mention(NamedTuple):
     """A post that speaks of a brand, with the score that holds at present.
 
     `label` None with `unscored` set means that nobody could read it. `backfill` marks what a first run or an import
-    brought. `matched` turns 0 when an edit removed the brand: the row stays, no figure counts it.
+    brought. `matched` turns 0 when an edit removed the brand: the row stays, no figure counts it. `voice` is who speaks
+    (`voice_of`), `left_out` why it does not count (`left_out`), `repeats` the id of the mention in which the same voice
+    told the same story before.
     """
 
     id: str
@@ -187,6 +203,9 @@ class Mention(NamedTuple):
     backfill: int
     matched: int
     tags: str = ""
+    voice: int = 0
+    left_out: str = ""
+    repeats: str = ""
 
 
 class Score(NamedTuple):
@@ -253,20 +272,6 @@ class Coverage(NamedTuple):
     day: str
     outcome: Outcome
     runs: int
-
-
-class Voice(NamedTuple):
-    """What an estimate needs of a mention, and no text."""
-
-    mention_id: str
-    source: str
-    author_id: str | None
-    at: str
-    genre: str
-    label: str | None
-    unscored: str
-    language: str
-    standing: str
 
 
 class Finding(NamedTuple):

@@ -5,15 +5,10 @@ from __future__ import annotations
 from storage.records import Mention, Post, Score
 from storage.sql_pull import columns
 
-VOICES = """
-SELECT m.id, m.source, m.author_id, m.at, m.genre, m.label, m.unscored, m.language, COALESCE(a.standing, '')
-FROM mentions m LEFT JOIN authors a ON a.id = m.author_id
-WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1"""
 FINDINGS = f"""
 SELECT {columns(Mention, "m.")}, {columns(Post, "p.")}
-FROM mentions m JOIN posts p ON p.id = m.post_id LEFT JOIN authors a ON a.id = m.author_id
-WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND p.deleted_at IS NULL
-    AND COALESCE(a.standing, '') = '' {{among}}
+FROM mentions m JOIN posts p ON p.id = m.post_id
+WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND m.left_out = '' AND p.deleted_at IS NULL {{among}}
 ORDER BY m.confidence DESC, m.at DESC, m.id LIMIT ?"""
 POSTS = f"SELECT seq, {columns(Post)} FROM posts WHERE seq < ? ORDER BY seq DESC LIMIT ?"
 COVERAGE = "SELECT source, day, outcome, runs FROM coverage WHERE day >= ? AND day <= ? ORDER BY source, day, outcome"

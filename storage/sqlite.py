@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from storage import pages, sql_alerts, sql_pull, sql_read, sqlite_search
+from storage import pages, sql_alerts, sql_pull, sql_read, sqlite_search, tallies
 from storage.claims import claims_beside
 from storage.errors import StoreBusy
 from storage.records import (
@@ -25,22 +25,22 @@ from storage.records import (
     Run,
     Score,
     Trouble,
-    Voice,
     Watch,
     Yield,
 )
 from storage.records_sweep import Standing, Sweep
 from storage.sqlite_connections import PATIENCE, Connections
 from storage.sqlite_migrations import migrations, refuse_newer
+from storage.sqlite_nps import SqliteNps
 from storage.sqlite_scoring import SqliteScoring
 
 
-class SqliteStore(SqliteScoring):
+class SqliteStore(SqliteScoring, SqliteNps):
     """The whole `storage.contract.Store` on one file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connections = Connections(path, {"segment": sqlite_search.segment})
+        self._connections = Connections(path, {"segment": sqlite_search.segment, "voice_of": tallies.voice_of_row})
         self._read = self._connections.read
         self._read_warm = self._connections.read_warm
         self._write = self._connections.write
@@ -163,29 +163,12 @@ class SqliteStore(SqliteScoring):
 
     # -- reading
 
-    def voices(self, brand: str, since: str, until: str) -> Iterator[Voice]:
-        with self._read() as connection:
-            for row in connection.execute(sql_read.VOICES, (brand, since, until)):
-                yield Voice._make(row)
-
     def findings(
-        self,
-        brand: str,
-        since: str,
-        until: str,
-        labels: Sequence[str] = (),
-        genres: Sequence[str] = (),
-        limit: int = 10,
+        self, brand: str, since: str, until: str, labels: Sequence[str] = (), limit: int = 10
     ) -> list[Finding]:
-        among = " ".join(
-            f"AND m.{column} IN ({', '.join('?' * len(values))})"
-            for column, values in (("label", labels), ("genre", genres))
-            if values
-        )
+        among = f"AND m.label IN ({', '.join('?' * len(labels))})" if labels else ""
         with self._read() as connection:
-            rows = connection.execute(
-                sql_read.FINDINGS.format(among=among), (brand, since, until, *labels, *genres, limit)
-            )
+            rows = connection.execute(sql_read.FINDINGS.format(among=among), (brand, since, until, *labels, limit))
             width = len(Mention._fields)
             return [Finding(Mention._make(row[:width]), Post._make(row[width:])) for row in rows]
 

@@ -38,7 +38,7 @@ _T = TypeVar("_T")
 
 
 class Connections:
-    def __init__(self, path: Path, functions: Mapping[str, Callable[[str], str]]) -> None:
+    def __init__(self, path: Path, functions: Mapping[str, Callable[[str], str | int]]) -> None:
         self._path = path
         self._functions = functions
         self._local = threading.local()

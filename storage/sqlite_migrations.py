@@ -8,8 +8,9 @@ from sqlite_utils.migrations import Migrations
 from storage import sqlite_search
 from storage.errors import NewerSchema
 from storage.schema import MIGRATIONS, Migration
+from storage.tallies import TALLIES
 
-_ALL = (*MIGRATIONS, Migration("search_0001", sqlite_search.TABLES))
+_ALL = (*MIGRATIONS, Migration("search_0001", sqlite_search.TABLES), Migration("tallies_0001", TALLIES))
 
 
 def migrations() -> Migrations:

@@ -6,7 +6,23 @@ from datetime import timedelta
 from typing import Any
 
 from connectors.post import short_id
-from storage.records import Alert, Arrival, Author, Delivery, Mention, Post, Run, Score, Watch, mention_id, stamp
+from storage.records import (
+    Alert,
+    Arrival,
+    Author,
+    Delivery,
+    Mention,
+    Post,
+    Run,
+    Score,
+    Watch,
+    left_out,
+    mention_id,
+    stamp,
+    voice_of,
+)
+from storage.records_nps import Audit, Draw
+from storage.records_scoring import Review
 from tests.conftest import NOW
 
 AT = stamp(NOW)
@@ -70,6 +86,8 @@ def mention(of: Post, brand: str = "Acme", label: str | None = "promoter", **oth
         scorer="test@1",
         backfill=0,
         matched=1,
+        voice=voice_of(of.author_id, of.id),
+        left_out=left_out("", "", of.genre),
     )
     score = Score(made.id, AT, "test@1", label, 0.5, 0.7, "en", made.unscored, "{}", '[["great", 3.1]]')
     return made._replace(**others), score
@@ -79,10 +97,30 @@ def arrival(source_id: str = "1", *, brand: str = "Acme", label: str | None = "p
     """A post with one mention and no alert; `handle` gives it an author."""
     handle = others.pop("handle", "")
     by = author(handle) if handle else None
+    value = others.pop("value", 0.5)
     made = post(source_id, **others)
     if by is not None:
         made = made._replace(author_id=by.id, author=by.name)
-    return Arrival(made, by, (mention(made, brand, label),))
+    return Arrival(made, by, (mention(made, brand, label, value=value),))
+
+
+def audit(*drawn: Arrival, brand: str = "Acme", number: int = 1, **others: Any) -> tuple[Audit, list[Draw]]:
+    """An audit of the first mentions of these posts, each drawn for certain unless `others` says of how many."""
+    its_id = short_id("audit", brand, str(number))
+    made = Audit(
+        its_id, brand, "", "~", "seed", len(drawn), len(drawn), stamp(NOW + timedelta(minutes=number)), 0, 2**40
+    )
+    made = made._replace(**others)
+    share = made.size / made.population
+    return made, [Draw(its_id, one.mentions[0][0].id, "", share) for one in drawn]
+
+
+def review(of: Arrival, label: str, number: int = 1, **others: Any) -> Review:
+    """A person's label of a post's first mention."""
+    mention_id = of.mentions[0][0].id
+    at = stamp(NOW + timedelta(hours=number))
+    made = Review(short_id(mention_id, label, str(number)), mention_id, label, "ann", at, "free")
+    return made._replace(**others)
 
 
 def alert(number: int = 1, channel: str = "chat", **others: Any) -> tuple[Alert, tuple[Delivery, ...]]:

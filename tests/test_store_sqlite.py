@@ -19,12 +19,13 @@ from storage.records import PageCount
 from storage.schema import MIGRATIONS
 from storage.sqlite import SqliteStore
 from tests.contracts.store import StoreContract
+from tests.contracts.store_nps import EstimatingContract
 from tests.made import AT, arrival, watch
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-class TestSqlite(StoreContract):
+class TestSqlite(StoreContract, EstimatingContract):
     pass
 
 

@@ -157,7 +157,7 @@ class StoreContract:
         assert (kept.text, kept.title, kept.raw, kept.author, kept.url) == ("",) * 5
         assert (kept.deleted_at, kept.at, kept.author_id) == (ago(minutes=-2), first.post.at, author("ann").id)
         assert (store.revisions(kept.id), store.search("again"), store.findings("Acme", *_FAR)) == (0, [], [])
-        assert [voice.label for voice in store.voices("Acme", *_FAR)] == ["promoter"]
+        assert [one.label for one in store.tallies("Acme", *_FAR)] == ["promoter"]
         assert {score.explanation for score in store.scores_of(its.id)} == {"[]"}
         assert store.waiting("chat", AT) == [] and [o.delivery.state for o in store.deliveries()] == ["withdrawn"]
         assert "Acme" not in store.deliveries()[0].alert.notice
@@ -271,7 +271,7 @@ class StoreContract:
         assert store.scores_of(its.id) == [arrival("1").mentions[0][1], new]
         assert store.mention(other.id) == other._replace(scorer="test@2")
         assert store.scores_of(other.id) == [arrival("2").mentions[0][1]]
-        assert [voice.label for voice in store.voices("Acme", *_FAR)].count("detractor") == 1
+        assert [one.label for one in store.tallies("Acme", *_FAR)].count("detractor") == 1
 
     def test_rescored_are_stored_together_or_not_at_all(self, store: Store) -> None:
         store.add_page([arrival("1")], AT)
@@ -358,11 +358,11 @@ class StoreContract:
 
     def test_a_window_is_half_open(self, store: Store) -> None:
         store.add_page([arrival(str(n), at=ago(hours=n)) for n in (1, 2, 3)], AT)
-        assert [v.at for v in store.voices("Acme", ago(hours=2), ago(hours=1))] == [ago(hours=2)]
+        assert [one.mentions for one in store.tallies("Acme", ago(hours=2), ago(hours=1))] == [1]
 
     def test_a_mention_without_a_believable_date_is_in_no_window_but_counted(self, store: Store) -> None:
         store.add_page([arrival("1", at=None, dated="implausible")], AT)
-        assert list(store.voices("Acme", *_FAR)) == []
+        assert store.tallies("Acme", *_FAR) == []
         assert store.undated("Acme") == 1
 
     def test_findings_come_surest_first_and_only_with_the_labels_asked_for(self, store: Store) -> None:

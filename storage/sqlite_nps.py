@@ -1,0 +1,233 @@
+"""The part of the SQLite store for those who estimate."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Literal
+
+from storage import sql_nps, sql_pull
+from storage.contract_nps import Frame
+from storage.pages import CHUNK
+from storage.records import Author, Mention, Post, mentions_of, moment, stamp, voice_of
+from storage.records_nps import (
+    Audit,
+    Audited,
+    Ballots,
+    Draw,
+    Drawn,
+    Framed,
+    Progress,
+    Seam,
+    Sketch,
+    Speaker,
+    StoredReport,
+    Story,
+    Storyless,
+    Tally,
+    Told,
+    Variant,
+)
+
+_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_STORIES = "stories"
+"""The sweep whose position is the last post that has its story."""
+
+_AUDIT, _DRAW, _MENTION, _POST, _AUTHOR = (len(r._fields) for r in (Audit, Draw, Mention, Post, Author))
+
+
+class SqliteNps:
+    """`storage.contract_nps.Estimating` on connections that `_read` and `_write` open."""
+
+    _read: _Open
+    _write: _Open
+
+    # -- counting
+
+    def tallies(self, brand: str, since: str, until: str) -> list[Tally]:
+        first, last = _whole_hours(since, until)
+        edges = ((since, until), (until, until)) if first >= last else ((since, first), (last, until))
+        values = (brand, first[:13], max(first, last)[:13], brand, *edges[0], brand, *edges[1])
+        with self._read() as connection:
+            return [Tally._make(row) for row in connection.execute(sql_nps.TALLIES, values)]
+
+    def ballots(self, brand: str, since: str, until: str, by: Literal["", "source", "language"] = "") -> list[Ballots]:
+        statement = sql_nps.BALLOTS.format(by=by or "''", group=f"{by}, voice" if by else "voice")
+        with self._read() as connection:
+            return [Ballots._make(row) for row in connection.execute(statement, (brand, since, until))]
+
+    def variants(self, brand: str, since: str, until: str) -> list[Variant]:
+        with self._read() as connection:
+            row = connection.execute(sql_nps.VARIANTS, (brand, since, until)).fetchone()
+        made = []
+        for number, (news, quarantined, no_opinion) in enumerate(sql_nps.VARIANT_KINDS):
+            voices, of_voices, mentions, of_mentions = row[4 * number : 4 * number + 4]
+            made.append(Variant(True, no_opinion, news, quarantined, voices, of_voices))
+            made.append(Variant(False, no_opinion, news, quarantined, mentions, of_mentions))
+        return made
+
+    def set_standing(self, author_id: str, standing: str) -> int:
+        with self._write() as connection:
+            connection.execute(sql_nps.SET_STANDING, (standing, author_id))
+            voice = voice_of(author_id, "")
+            return connection.execute(sql_nps.LEAVE_OUT, (standing, standing, voice)).rowcount
+
+    def speakers(self, brand: str, since: str, until: str, limit: int) -> list[Speaker]:
+        return self._speakers(sql_nps.SPEAKERS, (brand, brand, since, until, limit))
+
+    def authors_named(self, name: str, limit: int = 20) -> list[Speaker]:
+        return self._speakers(sql_nps.AUTHORS_NAMED, (name.lower(), name.lower(), name, limit))
+
+    def _speakers(self, statement: str, values: tuple[object, ...]) -> list[Speaker]:
+        with self._read() as connection:
+            rows = connection.execute(statement, values)
+            return [Speaker(Author._make(row[:_AUTHOR]), *row[_AUTHOR:]) for row in rows]
+
+    # -- auditing
+
+    def frame(self, brand: str, since: str, until: str, after_seq: int = 0) -> Iterator[Framed]:
+        with self._read() as connection:
+            for row in connection.execute(sql_nps.FRAME, (brand, since, until, after_seq)):
+                yield Framed._make(row)
+
+    def add_audit(self, audit: Audit, draws: Sequence[Draw]) -> bool:
+        with self._write() as connection:
+            added = connection.execute(sql_nps.ADD_AUDIT, audit).rowcount == 1
+            if added:
+                connection.executemany(sql_nps.ADD_DRAW, draws)
+            return added
+
+    def audits(self, brand: str = "") -> list[Progress]:
+        with self._read() as connection:
+            rows = connection.execute(sql_nps.AUDITS, (brand, brand))
+            return [Progress(Audit._make(row[:_AUDIT]), *row[_AUDIT:]) for row in rows]
+
+    def drawn(self, brand: str = "", audit_id: str = "", *, waiting: bool = True, limit: int = 1000) -> list[Drawn]:
+        values = (brand, brand, audit_id, audit_id, int(waiting), limit)
+        mention, post = _DRAW + _MENTION, _DRAW + _MENTION + _POST
+        with self._read() as connection:
+            return [
+                Drawn(Draw._make(r[:_DRAW]), Mention._make(r[_DRAW:mention]), Post._make(r[mention:post]), r[post])
+                for r in connection.execute(sql_nps.DRAWN, values)
+            ]
+
+    def audited(self, brand: str, since: str, until: str) -> list[Audited]:
+        return self._audited(sql_nps.AUDITED, brand, since, until)
+
+    def census(self, brand: str, since: str, until: str) -> list[Audited]:
+        with self._read() as connection:
+            if connection.execute(sql_nps.UNREVIEWED, (brand, since, until)).fetchone():
+                return []
+        return self._audited(sql_nps.CENSUS, brand, since, until)
+
+    def _audited(self, statement: str, brand: str, since: str, until: str) -> list[Audited]:
+        values = (since, until, since, until, brand, since, until)
+        with self._read() as connection:
+            return [Audited._make(row) for row in connection.execute(statement, values)]
+
+    def covered(self, brand: str, since: str, until: str, frames: Sequence[Frame]) -> int:
+        if not frames:
+            return 0
+        statement = sql_nps.COVERED.format(frames=" OR ".join([sql_nps.IN_FRAME] * len(frames)))
+        values = (brand, since, until, *(value for frame in frames for value in frame))
+        with self._read() as connection:
+            return int(connection.execute(statement, values).fetchone()[0])
+
+    # -- telling stories apart
+
+    def storyless(self, limit: int) -> list[Storyless]:
+        with self._read() as connection:
+            (last,) = connection.execute(sql_nps.LAST_POST).fetchone()
+            told_upto, _ = connection.execute(sql_pull.SWEEP, (_STORIES,)).fetchone() or (0, "")
+            rows = connection.execute(sql_nps.STORYLESS, (told_upto, last, limit)).fetchall()
+        if not rows and last > told_upto:  # posts that are no mentions are not looked through twice
+            with self._write() as connection:
+                connection.execute(sql_pull.SET_SWEEP, (_STORIES, last, ""))
+        return [Storyless._make(row) for row in rows]
+
+    def alike(self, bands: Sequence[int]) -> list[tuple[int, str, str]]:
+        found: list[tuple[int, str, str]] = []
+        with self._read() as connection:
+            for start in range(0, len(bands), CHUNK):
+                chunk = tuple(bands[start : start + CHUNK])
+                found += connection.execute(sql_nps.ALIKE.format(marks=", ".join("?" * len(chunk))), chunk)
+        return found
+
+    def add_stories(self, told: Sequence[Told], sketches: Sequence[Sketch]) -> int:
+        echoes = 0
+        with self._write() as connection:
+            for sketch in sketches:
+                connection.execute(sql_nps.ADD_SKETCH, (sketch.post_id, sketch.at, sketch.sketch))
+                connection.executemany(sql_nps.ADD_BAND, [(band, sketch.post_id) for band in sketch.bands])
+            connection.executemany(sql_nps.SET_STORY, [(one.story, one.post_id) for one in told])
+            for one in told:
+                if one.story != one.post_id:
+                    echoes += _mark_echoes(connection, one)
+            if told:
+                (upto,) = connection.execute(sql_nps.PLACE, (told[-1].post_id,)).fetchone()
+                connection.execute(sql_pull.SET_SWEEP, (_STORIES, upto, ""))
+        return echoes
+
+    def forget_sketches(self, before: str, limit: int = 5000) -> int:
+        with self._write() as connection:
+            old = connection.execute(sql_nps.OLD_SKETCHES, (before, limit)).fetchall()
+            connection.executemany(sql_nps.DROP_BANDS, old)
+            connection.executemany(sql_nps.DROP_SKETCH, old)
+            return len(old)
+
+    def stories(self, brand: str, since: str, until: str, limit: int = 10) -> list[Story]:
+        with self._read() as connection:
+            return [Story._make(row) for row in connection.execute(sql_nps.STORIES, (brand, since, until, limit))]
+
+    # -- remembering
+
+    def note(self, brand: str, states: Mapping[str, str], now: str) -> list[Seam]:
+        changed = []
+        with self._write() as connection:
+            for what, now_is in states.items():
+                last = connection.execute(sql_nps.LAST_STATE, (brand, what)).fetchone()
+                if last is None or last[0] != now_is:
+                    seam = Seam(brand, what, now, now_is)
+                    connection.execute(sql_nps.ADD_SEAM, seam)
+                    changed += [seam] if last else []
+        return changed
+
+    def seams(self, brand: str, since: str, until: str) -> list[Seam]:
+        with self._read() as connection:
+            return [Seam._make(row) for row in connection.execute(sql_nps.SEAMS, (brand, since, until))]
+
+    def add_report(self, report: StoredReport) -> None:
+        with self._write() as connection:
+            connection.execute(sql_nps.ADD_REPORT, report)
+
+    def report(self, report_id: str) -> StoredReport | None:
+        with self._read() as connection:
+            rows = connection.execute(sql_nps.REPORT, (report_id, report_id + "~")).fetchall()
+            return StoredReport._make(rows[0]) if len(rows) == 1 else None
+
+    def reports(self, limit: int = 20) -> list[StoredReport]:
+        with self._read() as connection:
+            return [StoredReport._make(row) for row in connection.execute(sql_nps.REPORTS, (limit,))]
+
+
+def _mark_echoes(connection: sqlite3.Connection, told: Told) -> int:
+    echoes = 0
+    its = connection.execute(sql_nps.ITS_MENTIONS, mentions_of(told.post_id)).fetchall()
+    for mention_id, brand, voice, source in its:
+        before = (told.story, told.post_id, brand, voice, voice, source)
+        first = connection.execute(sql_nps.TOLD_BEFORE, before).fetchone()
+        if first:
+            connection.execute(sql_nps.REPEAT, (first[0], mention_id))
+            echoes += 1
+    return echoes
+
+
+def _whole_hours(since: str, until: str) -> tuple[str, str]:
+    """The stamps of the first whole hour from `since` on and of the last one that ends by `until`. "" and "~" leave a
+    side open."""
+    first = since
+    if since and since[14:] != "00:00.000Z":
+        first = stamp(moment(since[:13] + ":00:00.000Z") + timedelta(hours=1))
+    return first, until if until == "~" else until[:13] + ":00:00.000Z"

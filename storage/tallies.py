@@ -1,0 +1,47 @@
+"""The tallies as SQLite keeps them: triggers, so that no way to change a mention can forget them."""
+
+from __future__ import annotations
+
+from storage.records import voice_of
+
+_KEYS = ("brand", "hour", "source", "genre", "language", "scorer", "left_out", "label", "unscored")
+
+
+def voice_of_row(author_or_post: str) -> int:
+    """`voice_of` as a function of one text: an author's id, or "?" and a post's."""
+    unknown = author_or_post.startswith("?")
+    return voice_of(None, author_or_post[1:]) if unknown else voice_of(author_or_post, "")
+
+
+def _facts(row: str) -> str:
+    own = {"hour": f"substr({row}.at, 1, 13)", "label": f"COALESCE({row}.label, '')"}
+    return ", ".join(own.get(key, f"{row}.{key}") for key in _KEYS)
+
+
+def _counts(row: str) -> str:
+    return f"{row}.matched = 1 AND {row}.at IS NOT NULL"
+
+
+_NAMES = ", ".join(_KEYS)
+_ADD = f"""
+INSERT INTO tallies ({_NAMES}, mentions, value) SELECT {_facts("new")}, 1, new.value WHERE {_counts("new")}
+ON CONFLICT ({_NAMES}) DO UPDATE SET mentions = mentions + 1, value = value + excluded.value"""
+_TAKE = f"""
+UPDATE tallies SET mentions = mentions - 1, value = value - old.value
+WHERE ({_NAMES}) = ({_facts("old")}) AND {_counts("old")}"""
+
+TALLIES = (
+    "UPDATE mentions SET voice = voice_of(COALESCE(author_id, '?' || post_id))",
+    """
+UPDATE mentions SET left_out = COALESCE(NULLIF((SELECT standing FROM authors WHERE id = author_id), ''),
+    CASE WHEN genre IN ('post', 'comment', 'review', 'answer') THEN '' ELSE genre END)""",
+    f"""
+INSERT INTO tallies ({_NAMES}, mentions, value)
+SELECT {_facts("new")}, COUNT(*), SUM(new.value) FROM mentions AS new WHERE {_counts("new")}
+GROUP BY {_facts("new")}""",
+    f"CREATE TRIGGER tally_new AFTER INSERT ON mentions BEGIN {_ADD}; END",
+    f"""
+CREATE TRIGGER tally_changed AFTER UPDATE OF matched, at, source, genre, language, scorer, left_out, label, unscored,
+    value ON mentions BEGIN {_TAKE}; {_ADD}; END""",
+)
+"""Statements of a migration: what is there is counted once, and from then on every change is."""
