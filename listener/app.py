@@ -18,11 +18,13 @@ from connectors.post import short_id
 from listener import registry
 from listener.alerts.outbox import DrainReport, drain
 from listener.alerts.rules import Rule
+from listener.audits import draw_daily
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
 from listener.health import HISTORY, Health, health
 from listener.intake import Intake
 from listener.match import Matcher, search_terms
+from listener.match.stories import tell_stories
 from listener.pull import Puller
 from listener.schedule.engine import Engine, Job, ThreadEngine
 from listener.sentiment.contract import Scorer
@@ -173,10 +175,26 @@ class App:
         every = {name: source.interval for name, source in self.config.sources.items()}
         return [health(one, yields.get(one.id), now, every.get(one.source, timedelta())) for one in watches]
 
-    def index(self) -> None:
-        """Make new posts searchable, in slices so that nobody waits for the write lock for long."""
+    def settle(self) -> None:
+        """What new posts bring with them and nobody waits for while they are stored: they are made searchable and get
+        their stories. In slices, so that nobody waits for the write lock for long; one process at a time."""
         while self.store.index_posts(2000):
             pass
+        with self.store.claim("stories") as mine:
+            if mine:
+                tell_stories(self.store, self.now())
+
+    def keep_honest(self) -> None:
+        """Note what has changed under the figures, and make today's draws of mentions for people to label."""
+        now = self.now()
+        sources = ", ".join(sorted(self.config.sources))
+        for brand in self.config.settings.brands:
+            self.store.note(brand.name, self._states(brand.name, brand.query, sources), stamp(now))
+            per_day = self.config.settings.audit.per_day
+            draw_daily(self.store, brand.name, per_day, now.astimezone(self.config.settings.zone).date(), now)
+
+    def _states(self, brand: str, query: str, sources: str) -> dict[str, str]:
+        return {"scorer": self.scorer.id_for(brand), "query": " ".join(query.split()), "sources": sources}
 
     def tidy(self) -> None:
         """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock."""

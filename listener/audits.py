@@ -5,16 +5,16 @@ Who draws knows what the machine thinks, who labels must not: nothing of the mac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from connectors.post import short_id
 from listener.nps.draw import draw_per_label, draw_sized
 from listener.sentiment.contract import LABELS
-from storage.contract import Reading, Scoring
+from storage.contract import Reading
 from storage.contract_nps import Auditing
-from storage.records import stamp
+from storage.records import moment, stamp
 from storage.records_nps import Audit, Draw, Drawn, Framed
 from storage.records_scoring import Review
 
@@ -25,10 +25,6 @@ ANSWERS = (*LABELS, NOT_US)
 
 EVERY = 1_000_000
 """More than anybody ever draws: for lists that are wanted whole."""
-
-
-class Stored(Auditing, Scoring, Reading, Protocol):
-    """The part of the Store that audits need."""
 
 
 class Plan(NamedTuple):
@@ -57,8 +53,8 @@ class Answer(NamedTuple):
 
 
 def draw(store: Auditing, brand: str, plan: Plan, now: datetime) -> tuple[Audit, bool] | None:
-    """The audit, and whether it is new: the same plan of the same mentions is the same audit, however often it is drawn.
-    None, and nothing written, when no mention of the window counts."""
+    """The audit, and whether it is new: the same plan of the same mentions is the same audit, however often it is
+    drawn. None, and nothing written, when no mention of the window counts."""
     frame = list(store.frame(brand, plan.since, plan.until))
     if not frame:
         return None
@@ -66,16 +62,20 @@ def draw(store: Auditing, brand: str, plan: Plan, now: datetime) -> tuple[Audit,
     draws = _drawn(frame, plan, short_id(brand, plan.design, str(plan.size), str(upto), plan.seed))
     # Named after what was drawn: "the last 90 days" begin at another instant each time somebody says so.
     id_ = short_id("audit", brand, plan.design, plan.seed, str(upto), *(draw.mention_id for draw in draws))
-    audit = Audit(id_, brand, plan.since, plan.until, plan.seed, len(draws), len(frame), stamp(now), 0, upto, plan.design)
+    audit = Audit(
+        id_, brand, plan.since, plan.until, plan.seed, len(draws), len(frame), stamp(now), 0, upto, plan.design
+    )
     return audit, store.add_audit(audit, [draw._replace(audit_id=id_) for draw in draws])
 
 
 def draw_daily(store: Auditing, brand: str, per_day: int, today: date, now: datetime) -> Audit | None:
-    """Draw `per_day` of the mentions that came since the last daily draw, once a day (`today`: the local day), whichever
-    process asks first. None, and nothing written, when that is done or there is nothing to draw."""
-    daily = [progress.audit for progress in store.audits(brand) if progress.audit.day]
+    """Draw `per_day` of the mentions that came since the last daily draw, once a day (`today`: the local day),
+    whichever process asks first. None, and nothing written, when that is done or there is nothing to draw."""
+    if per_day < 1:
+        return None
     day = today.isoformat()
-    if per_day < 1 or any(audit.day == day for audit in daily):
+    daily = [progress.audit for progress in store.audits(brand) if progress.audit.day]
+    if any(audit.day == day for audit in daily):
         return None
     after = max((audit.upto_seq for audit in daily), default=0)
     frame = list(store.frame(brand, "", "~", after))
@@ -85,9 +85,7 @@ def draw_daily(store: Auditing, brand: str, per_day: int, today: date, now: date
     id_ = short_id(brand, "daily", day)
     draws = [draw._replace(audit_id=id_) for draw in _drawn(frame, plan, plan.seed)]
     size = len(draws)
-    audit = Audit(
-        id_, brand, "", "~", plan.seed, size, len(frame), stamp(now), after, frame[-1].seq, plan.design, day
-    )
+    audit = Audit(id_, brand, "", "~", plan.seed, size, len(frame), stamp(now), after, frame[-1].seq, plan.design, day)
     return audit if store.add_audit(audit, draws) else None
 
 
@@ -115,36 +113,53 @@ def once(drawn: Iterable[Drawn]) -> list[Drawn]:
 # -- labels
 
 
-def refusal(store: Stored, mention_id: str) -> str:
+def newest_draws(store: Auditing, mention_ids: Sequence[str]) -> dict[str, Draw]:
+    """By mention, the draw of the newest audit; those that were never drawn are not in it."""
+    found: dict[str, Draw] = {}
+    for draw in store.draws_of(mention_ids):
+        found.setdefault(draw.mention_id, draw)
+    return found
+
+
+def refusal(store: Reading, mention_id: str) -> str:
     """Why a mention that is in no audit cannot be labelled in one, as the end of a sentence."""
     known = store.mention(mention_id) is not None
-    return "was not drawn in an audit" if known else "is not the id of a mention"
+    return f"'{mention_id}' was not drawn in an audit" if known else f"there is no mention '{mention_id}'"
 
 
-def news(store: Stored, answers: Sequence[Answer], now: datetime, *, insist: bool = False) -> list[Review]:
-    """The answers, all about mentions that were drawn, that say something new, as reviews of the newest audit.
+def news(
+    store: Auditing, answers: Sequence[Answer], draws: Mapping[str, Draw], now: datetime, *, insist: bool = False
+) -> list[Review]:
+    """The answers that say something new, as reviews; `draws` are those of `newest_draws`, of every answer's mention.
 
-    What a reviewer said last of a mention is not said again, so that the same answers twice change nothing, and old ones
-    do not overrule somebody else's newer. With `insist` it is said again unless it holds. Of two answers of one reviewer
-    about one mention the later counts; of several reviewers the last holds.
+    What a reviewer said last of a mention is not said again, so that the same answers twice change nothing, and old
+    ones do not overrule somebody else's newer. With `insist` it is said again unless it holds. Of two answers of one
+    reviewer about one mention the later counts; of several reviewers the last holds.
     """
-    said = {(answer.mention_id, answer.reviewer): answer for answer in answers}
-    ids = list(dict.fromkeys(answer.mention_id for answer in said.values()))
-    draws: dict[str, Draw] = {}
-    for draw in store.draws_of(ids):
-        draws.setdefault(draw.mention_id, draw)
-    before: dict[str, list[Review]] = {}
-    for review in store.reviews_of(ids):
-        if review.sampled_by == "audit":
-            before.setdefault(review.mention_id, []).append(review)
+    said: dict[tuple[str, str], Answer] = {}
+    for answer in answers:
+        said.pop((answer.mention_id, answer.reviewer), None)
+        said[answer.mention_id, answer.reviewer] = answer
+    history: dict[str, list[Review]] = {}
+    for review in _given(store, list(dict.fromkeys(mention_id for mention_id, _ in said))):
+        history.setdefault(review.mention_id, []).append(review)
     made = []
     for answer in said.values():
-        history = before.setdefault(answer.mention_id, [])
-        if not _told(history, answer, insist):
-            review = _review(answer, draws[answer.mention_id], history, now)
-            history.append(review)
-            made.append(review)
+        before = history.setdefault(answer.mention_id, [])
+        if not _told(before, answer, insist):
+            made.append(_review(answer, draws[answer.mention_id], before, now))
+            before.append(made[-1])
     return made
+
+
+def holding(store: Auditing, mention_id: str) -> Review | None:
+    """The label that holds of those given in audits."""
+    given = [review for review in _given(store, [mention_id]) if review.undone_at is None]
+    return given[-1] if given else None
+
+
+def _given(store: Auditing, mention_ids: Sequence[str]) -> list[Review]:
+    return [review for review in store.reviews_of(mention_ids) if review.sampled_by == "audit"]
 
 
 def _told(history: Sequence[Review], answer: Answer, insist: bool) -> bool:
@@ -160,18 +175,8 @@ def _review(answer: Answer, draw: Draw, history: Sequence[Review], now: datetime
     last = history[-1] if history else None
     at = stamp(now)
     if last is not None and last.reviewed_at >= at:
-        at = _after(last.reviewed_at)
+        at = stamp(moment(last.reviewed_at) + timedelta(milliseconds=1))
     id_ = short_id("review", answer.mention_id, draw.audit_id, answer.reviewer, answer.label, last.id if last else "")
     return Review(
         id_, answer.mention_id, answer.label, answer.reviewer, at, "audit", draw.inclusion_prob, draw.audit_id
     )
-
-
-def _after(stamped: str) -> str:
-    return stamp(moment(stamped) + timedelta(milliseconds=1))
-
-
-def holding(store: Stored, mention_id: str) -> Review | None:
-    """The label that holds of those given in audits."""
-    given = [one for one in store.reviews_of([mention_id]) if one.sampled_by == "audit" and one.undone_at is None]
-    return given[-1] if given else None

@@ -162,6 +162,9 @@ class Reading(Protocol):
     def posts(self, limit: int, before: int | None = None) -> list[tuple[int, Post]]:
         """(seq, post), newest first, `seq` < before: pages by key."""
 
+    def posts_of(self, ids: Sequence[str]) -> list[Post]:
+        """Those that are stored, in no order."""
+
     def search(self, text: str, limit: int = 20) -> list[Post]:
         """Posts with all the words of `text`, newest first. Any text is a valid query."""
 

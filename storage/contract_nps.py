@@ -26,6 +26,7 @@ from storage.records_nps import (
     Told,
     Variant,
 )
+from storage.records_scoring import Review
 
 Frame = tuple[str, str, int, int]
 """(since, until, after_seq, upto_seq) of an audit."""
@@ -47,7 +48,7 @@ class Counting(Protocol):
         many there are by now."""
 
     def speakers(self, brand: str, since: str, until: str, limit: int) -> list[Speaker]:
-        """Known authors, the loudest first; brand "" means any."""
+        """Known authors, the loudest first."""
 
     def authors_named(self, name: str, limit: int = 20) -> list[Speaker]:
         """Authors whose handle, name or id that is, whatever its case, with their mentions of any brand and time."""
@@ -69,6 +70,12 @@ class Auditing(Protocol):
     def drawn(self, brand: str = "", audit_id: str = "", *, waiting: bool = True, limit: int = 1000) -> list[Drawn]:
         """The draws of the newest audit first, in the order of the mentions' ids, which tells nothing of them.
         `waiting`: only those that no person has labelled in an audit and whose post stands."""
+
+    def draws_of(self, mention_ids: Sequence[str]) -> list[Draw]:
+        """Of these mentions, those of the newest audit first."""
+
+    def reviews_of(self, mention_ids: Sequence[str]) -> list[Review]:
+        """Every label any person gave these mentions, the undone too, the oldest first."""
 
     def audited(self, brand: str, since: str, until: str) -> list[Audited]:
         """Draws whose mention is eligible, in the window, and labelled in an audit: one row a draw, by mention."""

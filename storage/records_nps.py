@@ -120,7 +120,7 @@ class Audited(NamedTuple):
 
     `label` is the person's ("not_us" for a mention that is none), `machine` the scorer's at present (None: unscored),
     `value` the scorer's -1..1. `mentions` is how many eligible mentions its voice has in the window, this one included,
-    `opinions` how many of them the machine takes for opinions.
+    `opinions` how many of them the machine takes for opinions; `scorer` is the machine's id.
     """
 
     audit_id: str
@@ -136,6 +136,7 @@ class Audited(NamedTuple):
     mentions: int
     opinions: int
     reviewed_at: str
+    scorer: str = ""
 
 
 class Seam(NamedTuple):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from storage import schema_nps
+
 
 class Migration(NamedTuple):
     name: str
@@ -287,69 +289,5 @@ CREATE TABLE calibrations (
 )
 """),
     ),
-    Migration(
-        "0004_an_nps_that_means_what_it_says",
-        _statements("""
-ALTER TABLE posts ADD COLUMN story TEXT NOT NULL DEFAULT '';
-CREATE INDEX posts_by_story ON posts (story) WHERE story <> '';
-ALTER TABLE mentions ADD COLUMN voice BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE mentions ADD COLUMN left_out TEXT NOT NULL DEFAULT '';
-ALTER TABLE mentions ADD COLUMN repeats TEXT NOT NULL DEFAULT '';
-DROP INDEX mentions_by_brand;
-CREATE INDEX mentions_by_time ON mentions (brand, at, matched, left_out, label, voice, value, source, language);
-CREATE INDEX mentions_by_voice ON mentions (voice, brand, at);
-
-CREATE TABLE tallies (
-    brand TEXT NOT NULL,
-    hour TEXT NOT NULL,
-    source TEXT NOT NULL,
-    genre TEXT NOT NULL,
-    language TEXT NOT NULL,
-    scorer TEXT NOT NULL,
-    left_out TEXT NOT NULL,
-    label TEXT NOT NULL,
-    unscored TEXT NOT NULL,
-    mentions BIGINT NOT NULL,
-    value DOUBLE PRECISION NOT NULL,
-    PRIMARY KEY (brand, hour, source, genre, language, scorer, left_out, label, unscored)
-);
-
-CREATE TABLE sketches (
-    post_id TEXT PRIMARY KEY,
-    at TEXT NOT NULL,
-    sketch TEXT NOT NULL
-);
-CREATE INDEX sketches_by_time ON sketches (at);
-CREATE TABLE bands (
-    band BIGINT NOT NULL,
-    post_id TEXT NOT NULL REFERENCES sketches (post_id),
-    PRIMARY KEY (band, post_id)
-);
-CREATE INDEX bands_by_post ON bands (post_id);
-
-ALTER TABLE audits ADD COLUMN after_seq BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE audits ADD COLUMN upto_seq BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE audits ADD COLUMN design TEXT NOT NULL DEFAULT 'sized';
-ALTER TABLE audits ADD COLUMN day TEXT NOT NULL DEFAULT '';
-CREATE INDEX audit_draws_by_mention ON audit_draws (mention_id);
-
-CREATE TABLE seams (
-    brand TEXT NOT NULL,
-    what TEXT NOT NULL,
-    noted_at TEXT NOT NULL,
-    now_is TEXT NOT NULL,
-    PRIMARY KEY (brand, what, noted_at)
-);
-CREATE TABLE reports (
-    id TEXT PRIMARY KEY,
-    brands TEXT NOT NULL,
-    since TEXT NOT NULL,
-    until TEXT NOT NULL,
-    form TEXT NOT NULL,
-    made_at TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    body TEXT NOT NULL
-)
-"""),
-    ),
+    Migration("0004_an_nps_that_means_what_it_says", _statements(schema_nps.SCRIPT)),
 )

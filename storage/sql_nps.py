@@ -6,6 +6,7 @@ from itertools import product
 
 from storage.records import ELIGIBLE, Author, Mention, Post
 from storage.records_nps import OPINIONS, Audit, Draw, Seam, StoredReport, Tally
+from storage.records_scoring import Review
 from storage.sql_pull import columns, insert
 
 _KEYS = "source, genre, language, scorer, left_out, label, unscored"
@@ -14,10 +15,10 @@ _OPINIONS = ", ".join(f"'{label}'" for label in OPINIONS)
 _ELIGIBLE = ", ".join(f"'{genre}'" for genre in ELIGIBLE)
 _WINDOW = "brand = ? AND at >= ? AND at < ? AND matched = 1"
 
-# Whole hours come from the tallies, what is left at both ends from the mentions themselves.
+# Whole days (UTC) come from the tallies, what is left at both ends from the mentions themselves.
 TALLIES = f"""
 SELECT {_KEYS}, SUM(mentions), SUM(value) FROM (
-    SELECT {columns(Tally)} FROM tallies WHERE brand = ? AND hour >= ? AND hour < ?
+    SELECT {columns(Tally)} FROM tallies WHERE brand = ? AND day >= ? AND day < ?
     UNION ALL SELECT {_ONES} FROM mentions WHERE {_WINDOW}
     UNION ALL SELECT {_ONES} FROM mentions WHERE {_WINDOW}
 ) AS parts GROUP BY {_KEYS} HAVING SUM(mentions) > 0 ORDER BY {_KEYS}"""
@@ -75,13 +76,17 @@ STANDINGS = "SELECT id, standing FROM authors WHERE standing <> '' AND id IN ({m
 _COUNTS = """COUNT(m.id), COALESCE(SUM(CASE WHEN m.label = 'promoter' THEN 1 ELSE 0 END), 0),
     COALESCE(SUM(CASE WHEN m.label = 'passive' THEN 1 ELSE 0 END), 0),
     COALESCE(SUM(CASE WHEN m.label = 'detractor' THEN 1 ELSE 0 END), 0)"""
+_BY_LABEL = ", ".join(f"SUM(CASE WHEN label = '{label}' THEN 1 ELSE 0 END) AS {label}s" for label in OPINIONS)
 SPEAKERS = f"""
-SELECT {columns(Author, "a.")}, {_COUNTS} FROM mentions m JOIN authors a ON a.id = m.author_id
-WHERE (? = '' OR m.brand = ?) AND m.at >= ? AND m.at < ? AND m.matched = 1
-GROUP BY {columns(Author, "a.")} ORDER BY COUNT(m.id) DESC, a.id LIMIT ?"""
+SELECT {columns(Author, "a.")}, loud.mentions, loud.promoters, loud.passives, loud.detractors
+FROM (
+    SELECT voice, COUNT(*) AS mentions, {_BY_LABEL} FROM mentions
+    WHERE {_WINDOW} AND voice > 0 GROUP BY voice ORDER BY COUNT(*) DESC, voice LIMIT ?
+) AS loud JOIN authors a ON a.id = (SELECT m.author_id FROM mentions m WHERE m.voice = loud.voice LIMIT 1)
+ORDER BY loud.mentions DESC, a.id"""
 AUTHORS_NAMED = f"""
 SELECT {columns(Author, "a.")}, {_COUNTS} FROM authors a LEFT JOIN mentions m ON m.author_id = a.id AND m.matched = 1
-WHERE LOWER(a.handle) = ? OR LOWER(a.name) = ? OR a.id = ?
+WHERE ? IN (LOWER(a.handle), LOWER(a.name)) OR ? IN (a.handle, a.name, a.id)
 GROUP BY {columns(Author, "a.")} ORDER BY COUNT(m.id) DESC, a.id LIMIT ?"""
 
 FRAME = """
@@ -118,6 +123,12 @@ WHERE (? = '' OR a.brand = ?) AND (? = '' OR a.id = ?) AND (? = 0 OR (p.deleted_
 ORDER BY a.drawn_at DESC, a.id, m.id LIMIT ?"""
 
 
+DRAWS_OF = f"""
+SELECT {columns(Draw, "d.")} FROM audit_draws d JOIN audits a ON a.id = d.audit_id
+WHERE d.mention_id IN ({{marks}}) ORDER BY a.drawn_at DESC, a.id"""
+REVIEWS_OF = f"SELECT {columns(Review)} FROM reviews WHERE mention_id IN ({{marks}}) ORDER BY reviewed_at, id"
+
+
 def _others(condition: str) -> str:
     """How many eligible mentions the voice of mention `m` has in the window."""
     return f"""(SELECT COUNT(*) FROM mentions o WHERE o.voice = m.voice AND o.brand = m.brand AND o.at >= ? AND o.at < ?
@@ -128,7 +139,7 @@ def _audited(audit: str, stratum: str, probability: str, condition: str, tables:
     return f"""
 SELECT {audit}, m.id, m.seq, m.at, {stratum}, {probability}, ({_last(condition)}), m.label, m.value, m.voice,
     {_others("")}, {_others(f"AND o.label IN ({_OPINIONS})")},
-    (SELECT MAX(r.reviewed_at) FROM reviews r WHERE r.mention_id = m.id AND r.undone_at IS NULL {condition})
+    (SELECT MAX(r.reviewed_at) FROM reviews r WHERE r.mention_id = m.id AND r.undone_at IS NULL {condition}), m.scorer
 FROM {tables} WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND m.left_out = ''"""
 
 
@@ -146,6 +157,8 @@ SELECT 1 FROM mentions m WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matc
 COVERED = f"SELECT COUNT(*) FROM mentions WHERE {_WINDOW} AND left_out = '' AND ({{frames}})"
 IN_FRAME = "(at >= ? AND at < ? AND seq > ? AND seq <= ?)"
 
+_OF_POST = "m.id >= p.id || '-' AND m.id < p.id || '.'"
+_TOLD_AGAIN = "p.story <> '' AND p.story <> p.id"
 STORYLESS = """
 SELECT p.id, p.title, p.text, p.first_seen_at, p.author_id FROM posts p
 WHERE p.seq > ? AND p.seq <= ? AND p.story = '' AND p.deleted_at IS NULL
@@ -156,22 +169,29 @@ LAST_POST = "SELECT COALESCE(MAX(seq), 0) FROM posts"
 ALIKE = """
 SELECT b.band, s.post_id, s.sketch FROM bands b JOIN sketches s ON s.post_id = b.post_id
 WHERE b.band IN ({marks}) ORDER BY s.at, s.post_id"""
-ADD_SKETCH = "INSERT INTO sketches (post_id, at, sketch) VALUES (?, ?, ?) ON CONFLICT (post_id) DO NOTHING"
+ADD_SKETCH = "INSERT INTO sketches (post_id, at, sketch, bands) VALUES (?, ?, ?, ?) ON CONFLICT (post_id) DO NOTHING"
 ADD_BAND = "INSERT INTO bands (band, post_id) VALUES (?, ?) ON CONFLICT (band, post_id) DO NOTHING"
 SET_STORY = "UPDATE posts SET story = ? WHERE id = ?"
-ITS_MENTIONS = "SELECT id, brand, voice, source FROM mentions WHERE id >= ? AND id < ?"
-TOLD_BEFORE = """
-SELECT m.id FROM posts p JOIN mentions m ON m.post_id = p.id AND m.id >= p.id || '-' AND m.id < p.id || '.'
-WHERE p.story = ? AND p.id <> ? AND m.brand = ? AND m.repeats = ''
-    AND (m.voice = ? OR (? < 0 AND m.voice < 0 AND m.source = ?)) ORDER BY m.seq LIMIT 1"""
+ITS_MENTIONS = "SELECT id, seq, brand, voice, source FROM mentions WHERE id >= ? AND id < ?"
+_FIRST = "m.repeats = '' AND m.seq < ? ORDER BY m.seq LIMIT 1"
+TOLD_BEFORE = f"""
+SELECT m.id FROM mentions m JOIN posts p ON p.id = m.post_id
+WHERE m.voice = ? AND p.story = ? AND m.brand = ? AND {_FIRST}"""
+# The order of the tables, and the expression, keep SQLite from reading all of the brand's mentions.
+TOLD_UNSIGNED = f"""
+SELECT m.id FROM posts p CROSS JOIN mentions m
+WHERE {_OF_POST} AND (p.id = ? OR (p.story = ? AND {_TOLD_AGAIN})) AND m.voice < 0 AND m.source = ?
+    AND m.brand || '' = ? AND {_FIRST}"""
 REPEAT = """
 UPDATE mentions SET repeats = ?, left_out = CASE WHEN left_out = '' THEN 'echo' ELSE left_out END WHERE id = ?"""
-OLD_SKETCHES = "SELECT post_id FROM sketches WHERE at < ? ORDER BY at LIMIT ?"
-DROP_BANDS = "DELETE FROM bands WHERE post_id = ?"
+OLD_SKETCHES = "SELECT post_id, bands FROM sketches WHERE at < ? ORDER BY at LIMIT ?"
+DROP_BAND = "DELETE FROM bands WHERE band = ? AND post_id = ?"
 DROP_SKETCH = "DELETE FROM sketches WHERE post_id = ?"
-STORIES = """
-SELECT p.story, COUNT(*), COUNT(DISTINCT m.voice) FROM mentions m JOIN posts p ON p.id = m.post_id
-WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND p.story <> ''
+STORIES = f"""
+SELECT p.story, COUNT(*), COUNT(DISTINCT m.voice) FROM posts p JOIN mentions m ON {_OF_POST}
+WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND (
+    p.id IN (SELECT p.story FROM posts p WHERE p.at >= ? AND p.at < ? AND {_TOLD_AGAIN})
+    OR (p.at >= ? AND p.at < ? AND {_TOLD_AGAIN}))
 GROUP BY p.story HAVING COUNT(*) > 1 ORDER BY COUNT(*) DESC, p.story LIMIT ?"""
 
 LAST_STATE = "SELECT now_is FROM seams WHERE brand = ? AND what = ? ORDER BY noted_at DESC LIMIT 1"

@@ -166,7 +166,7 @@ class SqliteStore(SqliteScoring, SqliteNps):
     def findings(
         self, brand: str, since: str, until: str, labels: Sequence[str] = (), limit: int = 10
     ) -> list[Finding]:
-        among = f"AND m.label IN ({', '.join('?' * len(labels))})" if labels else ""
+        among = f"AND c.label IN ({', '.join('?' * len(labels))})" if labels else ""
         with self._read() as connection:
             rows = connection.execute(sql_read.FINDINGS.format(among=among), (brand, since, until, *labels, limit))
             width = len(Mention._fields)
@@ -176,6 +176,15 @@ class SqliteStore(SqliteScoring, SqliteNps):
         with self._read() as connection:
             rows = connection.execute(sql_read.POSTS, (2**62 if before is None else before, limit))
             return [(row[0], Post._make(row[1:])) for row in rows]
+
+    def posts_of(self, ids: Sequence[str]) -> list[Post]:
+        found: list[Post] = []
+        with self._read() as connection:
+            for start in range(0, len(ids), pages.CHUNK):
+                chunk = tuple(ids[start : start + pages.CHUNK])
+                statement = sql_read.POSTS_OF.format(marks=", ".join("?" * len(chunk)))
+                found += map(Post._make, connection.execute(statement, chunk))
+        return found
 
     def search(self, text: str, limit: int = 20) -> list[Post]:
         with self._read() as connection:

@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from storage import sql_nps, sql_pull
 from storage.contract_nps import Frame
 from storage.pages import CHUNK
-from storage.records import Author, Mention, Post, mentions_of, moment, stamp, voice_of
+from storage.records import Author, Mention, Post, mentions_of, moment, voice_of
 from storage.records_nps import (
     Audit,
     Audited,
@@ -30,11 +30,13 @@ from storage.records_nps import (
     Told,
     Variant,
 )
+from storage.records_scoring import Review
 
 _Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
 _STORIES = "stories"
 """The sweep whose position is the last post that has its story."""
 
+_MIDNIGHT = "T00:00:00.000Z"
 _AUDIT, _DRAW, _MENTION, _POST, _AUTHOR = (len(r._fields) for r in (Audit, Draw, Mention, Post, Author))
 
 
@@ -47,11 +49,13 @@ class SqliteNps:
     # -- counting
 
     def tallies(self, brand: str, since: str, until: str) -> list[Tally]:
-        first, last = _whole_hours(since, until)
-        edges = ((since, until), (until, until)) if first >= last else ((since, first), (last, until))
-        values = (brand, first[:13], max(first, last)[:13], brand, *edges[0], brand, *edges[1])
+        first, last = _whole_days(since, until)
+        before, after = (since, first and first + _MIDNIGHT), (last + _MIDNIGHT, until)
+        if first >= last:
+            before, after = (since, until), (until, until)
         with self._read() as connection:
-            return [Tally._make(row) for row in connection.execute(sql_nps.TALLIES, values)]
+            rows = connection.execute(sql_nps.TALLIES, (brand, first, last, brand, *before, brand, *after))
+            return [Tally._make(row) for row in rows]
 
     def ballots(self, brand: str, since: str, until: str, by: Literal["", "source", "language"] = "") -> list[Ballots]:
         statement = sql_nps.BALLOTS.format(by=by or "''", group=f"{by}, voice" if by else "voice")
@@ -75,10 +79,10 @@ class SqliteNps:
             return connection.execute(sql_nps.LEAVE_OUT, (standing, standing, voice)).rowcount
 
     def speakers(self, brand: str, since: str, until: str, limit: int) -> list[Speaker]:
-        return self._speakers(sql_nps.SPEAKERS, (brand, brand, since, until, limit))
+        return self._speakers(sql_nps.SPEAKERS, (brand, since, until, limit))
 
     def authors_named(self, name: str, limit: int = 20) -> list[Speaker]:
-        return self._speakers(sql_nps.AUTHORS_NAMED, (name.lower(), name.lower(), name, limit))
+        return self._speakers(sql_nps.AUTHORS_NAMED, (name.lower(), name, limit))
 
     def _speakers(self, statement: str, values: tuple[object, ...]) -> list[Speaker]:
         with self._read() as connection:
@@ -112,6 +116,21 @@ class SqliteNps:
                 Drawn(Draw._make(r[:_DRAW]), Mention._make(r[_DRAW:mention]), Post._make(r[mention:post]), r[post])
                 for r in connection.execute(sql_nps.DRAWN, values)
             ]
+
+    def draws_of(self, mention_ids: Sequence[str]) -> list[Draw]:
+        return [Draw._make(row) for row in self._of(sql_nps.DRAWS_OF, mention_ids)]
+
+    def reviews_of(self, mention_ids: Sequence[str]) -> list[Review]:
+        return [Review._make(row) for row in self._of(sql_nps.REVIEWS_OF, mention_ids)]
+
+    def _of(self, statement: str, ids: Sequence[str] | Sequence[int]) -> list[tuple[Any, ...]]:
+        """The rows of these ids, in the order of the statement as far as they are asked for together."""
+        found: list[tuple[Any, ...]] = []
+        with self._read() as connection:
+            for start in range(0, len(ids), CHUNK):
+                chunk = tuple(ids[start : start + CHUNK])
+                found += connection.execute(statement.format(marks=", ".join("?" * len(chunk))), chunk)
+        return found
 
     def audited(self, brand: str, since: str, until: str) -> list[Audited]:
         return self._audited(sql_nps.AUDITED, brand, since, until)
@@ -148,18 +167,14 @@ class SqliteNps:
         return [Storyless._make(row) for row in rows]
 
     def alike(self, bands: Sequence[int]) -> list[tuple[int, str, str]]:
-        found: list[tuple[int, str, str]] = []
-        with self._read() as connection:
-            for start in range(0, len(bands), CHUNK):
-                chunk = tuple(bands[start : start + CHUNK])
-                found += connection.execute(sql_nps.ALIKE.format(marks=", ".join("?" * len(chunk))), chunk)
-        return found
+        return [(band, post_id, sketch) for band, post_id, sketch in self._of(sql_nps.ALIKE, bands)]
 
     def add_stories(self, told: Sequence[Told], sketches: Sequence[Sketch]) -> int:
         echoes = 0
         with self._write() as connection:
             for sketch in sketches:
-                connection.execute(sql_nps.ADD_SKETCH, (sketch.post_id, sketch.at, sketch.sketch))
+                bands = " ".join(map(str, sketch.bands))
+                connection.execute(sql_nps.ADD_SKETCH, (sketch.post_id, sketch.at, sketch.sketch, bands))
                 connection.executemany(sql_nps.ADD_BAND, [(band, sketch.post_id) for band in sketch.bands])
             connection.executemany(sql_nps.SET_STORY, [(one.story, one.post_id) for one in told])
             for one in told:
@@ -173,13 +188,16 @@ class SqliteNps:
     def forget_sketches(self, before: str, limit: int = 5000) -> int:
         with self._write() as connection:
             old = connection.execute(sql_nps.OLD_SKETCHES, (before, limit)).fetchall()
-            connection.executemany(sql_nps.DROP_BANDS, old)
-            connection.executemany(sql_nps.DROP_SKETCH, old)
+            connection.executemany(
+                sql_nps.DROP_BAND, [(int(band), post_id) for post_id, bands in old for band in bands.split()]
+            )
+            connection.executemany(sql_nps.DROP_SKETCH, [(post_id,) for post_id, _ in old])
             return len(old)
 
     def stories(self, brand: str, since: str, until: str, limit: int = 10) -> list[Story]:
         with self._read() as connection:
-            return [Story._make(row) for row in connection.execute(sql_nps.STORIES, (brand, since, until, limit))]
+            values = (brand, since, until, since, until, since, until, limit)
+            return [Story._make(row) for row in connection.execute(sql_nps.STORIES, values)]
 
     # -- remembering
 
@@ -215,19 +233,22 @@ class SqliteNps:
 def _mark_echoes(connection: sqlite3.Connection, told: Told) -> int:
     echoes = 0
     its = connection.execute(sql_nps.ITS_MENTIONS, mentions_of(told.post_id)).fetchall()
-    for mention_id, brand, voice, source in its:
-        before = (told.story, told.post_id, brand, voice, voice, source)
-        first = connection.execute(sql_nps.TOLD_BEFORE, before).fetchone()
+    for mention_id, seq, brand, voice, source in its:
+        if voice < 0:
+            before = connection.execute(sql_nps.TOLD_UNSIGNED, (told.story, told.story, source, brand, seq))
+        else:
+            before = connection.execute(sql_nps.TOLD_BEFORE, (voice, told.story, brand, seq))
+        first = before.fetchone()
         if first:
             connection.execute(sql_nps.REPEAT, (first[0], mention_id))
             echoes += 1
     return echoes
 
 
-def _whole_hours(since: str, until: str) -> tuple[str, str]:
-    """The stamps of the first whole hour from `since` on and of the last one that ends by `until`. "" and "~" leave a
-    side open."""
-    first = since
-    if since and since[14:] != "00:00.000Z":
-        first = stamp(moment(since[:13] + ":00:00.000Z") + timedelta(hours=1))
-    return first, until if until == "~" else until[:13] + ":00:00.000Z"
+def _whole_days(since: str, until: str) -> tuple[str, str]:
+    """The first UTC day that begins in the window and the one that `until` lies in: those from the one up to the other
+    are wholly inside. "" and "~" leave a side open."""
+    first = since[:10]
+    if since > first + _MIDNIGHT:
+        first = (moment(since) + timedelta(days=1)).strftime("%Y-%m-%d")
+    return first, until[:10]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from storage.records import voice_of
 
-_KEYS = ("brand", "hour", "source", "genre", "language", "scorer", "left_out", "label", "unscored")
+_KEYS = ("brand", "day", "source", "genre", "language", "scorer", "left_out", "label", "unscored")
 
 
 def voice_of_row(author_or_post: str) -> int:
@@ -14,7 +14,7 @@ def voice_of_row(author_or_post: str) -> int:
 
 
 def _facts(row: str) -> str:
-    own = {"hour": f"substr({row}.at, 1, 13)", "label": f"COALESCE({row}.label, '')"}
+    own = {"day": f"substr({row}.at, 1, 10)", "label": f"COALESCE({row}.label, '')"}
     return ", ".join(own.get(key, f"{row}.{key}") for key in _KEYS)
 
 

@@ -36,7 +36,7 @@ def import_command(ctx: click.Context, file: Path, source: str, about: str | Non
         with _open(file) as stream, Progress(f"importing {file.name}", file.stat().st_size) as progress:
             rows = _rows(stream, form or ("csv" if file.suffix.lower() == ".csv" else "jsonl"), source)
             read, stored, bad = _store(app, rows, origin, stream, progress)
-        app.index()
+        app.settle()
     click.echo(
         f"{read} posts read: {stored.new} new, {stored.edited} edited, {stored.mentions} new mentions; {bad} bad."
     )

@@ -45,7 +45,7 @@ def _play(app: App, server: DemoServer, now: datetime) -> None:
     _pull(app, "First pull: history, so only what is younger than a day may alert.")
     server.advance()
     _pull(app, "\nSecond pull: one post was edited, one came late, one is new, one source answers 304, one is down.")
-    app.index()
+    app.settle()
     delivered = app.deliver()
     click.echo(f"\nAlerts: {delivered.sent} sent to the channel team-chat. The chat got:")
     for received in server.received[:3]:

@@ -32,7 +32,10 @@ _COMMANDS = {
     "calibrate": "calibrate",
     "rescore": "rescore",
     "rules": "rules",
+    "nps": "nps",
     "report": "report",
+    "audit": "audit",
+    "authors": "authors",
     "sources": "sources",
     "brands": "brands",
     "alerts": "alerts",
@@ -68,6 +71,16 @@ def cli(ctx: click.Context, config: str | None, verbose: int) -> None:
 def unknown(what: str, name: str, known: Collection[str]) -> click.UsageError:
     """For a name on the command line that the configuration does not have."""
     return click.UsageError(f"there is no {what} '{name}'; there are: {', '.join(known) or 'none'}.")
+
+
+def chosen(app: Any, brands: tuple[str, ...]) -> tuple[str, ...]:
+    """The brands named on the command line, or all."""
+    if not app.config.queries:
+        raise click.UsageError("no brand is configured: add [[brands]].")
+    for name in brands:
+        if name not in app.config.queries:
+            raise unknown("brand", name, app.config.queries)
+    return brands or tuple(app.config.queries)
 
 
 @contextmanager

@@ -34,7 +34,8 @@ def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...],
         chosen = [w for w in watches if (w.source in sources if sources else not w.closed)]
         due = chosen if everything or sources else [w for w in chosen if w.next_due <= stamp(app.now())]
         ended = pull_watches(app, due, due_only=not (everything or sources))
-        app.index()
+        app.settle()
+        app.keep_honest()
         delivered = app.deliver()
         app.tidy()
         code = _exit_code([run for _, run in ended if run], delivered, lost=len(due) - len(ended))

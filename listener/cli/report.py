@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime
+from json import dumps
 from pathlib import Path
 from typing import Any
 
 import click
 
-from listener.cli.main import opened, unknown
+from connectors.post import short_id
+from listener.cli.main import NOTHING_WORKED, chosen, opened
 from listener.cli.window import Window, window_options
 from listener.nps.estimate import Gate
 from listener.report import json, markdown, text
 from listener.report.build import Report, build
+from storage.records import stamp
+from storage.records_nps import StoredReport
 
 _FORMATS = ("text", "markdown", "json")
 
@@ -31,15 +35,37 @@ _FORMATS = ("text", "markdown", "json")
     help="How many detractors and promoters to show.",
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file in place of stdout.")
+@click.option("--list", "listed", is_flag=True, help="The reports that were printed, the newest first.")
+@click.option("--again", default="", metavar="ID", help="Print one of them again, byte for byte.")
 @click.pass_context
 def report_command(
-    ctx: click.Context, window: Window, brands: tuple[str, ...], form: str, as_json: bool, top: int, output: Path | None
+    ctx: click.Context,
+    window: Window,
+    brands: tuple[str, ...],
+    form: str,
+    as_json: bool,
+    top: int,
+    output: Path | None,
+    listed: bool,
+    again: str,
 ) -> int:
     """Report labels, implied NPS with its interval, coverage, and whom to answer or thank."""
     with opened(ctx) as app:
-        since, until = window.between(app.config.settings.zone, app.now())
-        reports = gather(app, since, until, brands, top)
-    rendered = lay_out(reports, "json" if as_json else form)
+        if listed:
+            return _list(app.store.reports(100), as_json)
+        if again:
+            stored = app.store.report(again)
+            if stored is None:
+                raise click.UsageError(
+                    f"no single report's id begins with '{again}': `listener report --list` has them."
+                )
+            rendered = stored.body
+        else:
+            since, until = window.between(app.config.settings.zone, app.now())
+            reports = gather(app, since, until, brands, top)
+            form = "json" if as_json else form
+            rendered = lay_out(reports, form)
+            keep(app, reports, form, rendered)
     if output is None:
         click.echo(rendered, nl=False)
     else:
@@ -47,19 +73,42 @@ def report_command(
     return 0
 
 
+def _list(reports: list[StoredReport], as_json: bool) -> int:
+    if as_json:
+        click.echo(dumps({"reports": [{k: v for k, v in one._asdict().items() if k != "body"} for one in reports]}))
+        return 0
+    for one in reports:
+        click.echo(f"{one.id}  {one.made_at[:16]}  {one.form:<8}  {one.since[:10]} to {one.until[:10]}  {one.brands}")
+    if not reports:
+        click.echo("no report has been printed yet.", err=True)
+        return NOTHING_WORKED
+    return 0
+
+
 def gather(app: Any, since: datetime, until: datetime, brands: tuple[str, ...] = (), top: int = 5) -> list[Report]:
     settings = app.config.settings
-    if not app.config.queries:
-        raise click.UsageError("no brand is configured: add [[brands]].")
-    for name in brands:
-        if name not in app.config.queries:
-            raise unknown("brand", name, app.config.queries)
+    names = chosen(app, brands)
     app.sync_watches()
+    app.settle()
     gate = Gate(**settings.report.model_dump())
-    return [
-        build(app.store, brand, since, until, settings.zone, gate, top, app.unasked())
-        for brand in brands or tuple(app.config.queries)
-    ]
+    return [build(app.store, brand, since, until, settings.zone, gate, top, app.unasked()) for brand in names]
+
+
+def keep(app: Any, reports: list[Report], form: str, rendered: str) -> StoredReport:
+    """Store a report as it was printed, so that it can be printed again whatever becomes of the data."""
+    fingerprint = short_id(json.render(reports))
+    stored = StoredReport(
+        id=short_id(form, rendered),
+        brands=", ".join(report.brand for report in reports),
+        since=stamp(reports[0].since),
+        until=stamp(reports[0].until),
+        form=form,
+        made_at=stamp(app.now()),
+        fingerprint=fingerprint,
+        body=rendered,
+    )
+    app.store.add_report(stored)
+    return stored
 
 
 def lay_out(reports: list[Report], form: str) -> str:

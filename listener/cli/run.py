@@ -77,11 +77,12 @@ class Rota:
         per_hour = app.config.settings.recheck.per_hour
         step = min(_RECHECKED, per_hour)
         now = app.now()
-        self._index = _Chore("index", _MINUTE, app.index, now)
+        self._settle = _Chore("settle", _MINUTE, app.settle, now)
         self._chores = (
-            self._index,
+            self._settle,
             _Chore("beat", _MINUTE, app.beat, now),
             _Chore("tidy", _HOUR, app.tidy, now),
+            _Chore("honest", _HOUR, app.keep_honest, now),
             _Chore("sweep", _HOUR * step / per_hour, lambda: self._sweep(step), now),
         )
 
@@ -128,6 +129,6 @@ class Rota:
         if run is None:
             return
         if run.new:
-            self._index.due = moment(run.finished_at)  # the next tick makes them searchable
+            self._settle.due = moment(run.finished_at)  # at the next tick
         level = logging.WARNING if run.outcome in ("failed", "partial") else logging.INFO
         log.log(level, "%s %s: %d new, %d edited. %s", watch.source, run.outcome, run.new, run.edited, run.error)

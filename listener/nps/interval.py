@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 Z95 = 1.959963984540054
@@ -30,27 +31,54 @@ def adjusted_wald(promoters: int, detractors: int, n: int) -> Estimate:
     """
     if n < 1 or promoters < 0 or detractors < 0 or promoters + detractors > n:
         raise ValueError(f"not a count of votes: {promoters} + {detractors} of {n}")
-    padded = n + 3
-    p, d = (promoters + 0.75) / padded, (detractors + 0.75) / padded
-    return _interval((promoters - detractors) / n, p - d, p + d - (p - d) ** 2, padded, n)
+    return adjusted_wald_of_sums(n, promoters - detractors, promoters + detractors)
 
 
-def adjusted_wald_of_means(votes: list[float]) -> Estimate:
-    """The same for votes that are means in −1..1 (an author who wrote several posts has one vote).
+def adjusted_wald_of_sums(votes: int, total: float, squares: float) -> Estimate:
+    """The same for votes that are means in −1..1 (a voice that wrote several posts has one vote), given their number,
+    their sum and the sum of their squares.
 
     The variance is that of the votes themselves, with the same three votes added (−1, 0 and +1 weigh ¾, 1½, ¾), so that
-    it equals `adjusted_wald` when every vote is −1, 0 or +1.
+    it equals `adjusted_wald` when every vote is −1, 0 or +1. Raises ValueError when there are no votes.
     """
-    n = len(votes)
-    if n < 1:
+    if votes < 1:
         raise ValueError("no votes")
-    total, squares = math.fsum(votes), math.fsum(v * v for v in votes)
-    padded = n + 3
-    centre = total / padded
-    return _interval(total / n, centre, (squares + 1.5) / padded - centre**2, padded, n)
+    value = total / votes
+    return padded(value, squares / votes - value**2, votes, votes, Z95, 3.0)
 
 
-def _interval(value: float, centre: float, variance: float, padded: int, n: int) -> Estimate:
-    reach = Z95 * math.sqrt(max(variance, 0.0) / padded)
+def padded(value: float, variance: float, votes: float, n: int, quantile: float, more: float) -> Estimate:
+    """The interval about the mean `value` (−1..1) of `votes` votes with that `variance` each, after `more` votes have
+    been added: a quarter of them −1, half of them 0, a quarter +1. They draw its centre towards 0, and leave it a width
+    where all votes agree."""
+    whole = votes + more
+    centre = value * votes / whole
+    squares = votes * max(variance, 0.0) + more / 2 + more * votes / whole * value**2
+    reach = quantile * math.sqrt(squares) / whole
     low, high = max(-1.0, centre - reach), min(1.0, centre + reach)
+    value = min(1.0, max(-1.0, value))
     return Estimate(100 * value, 100 * min(low, value), 100 * max(high, value), n)
+
+
+def t_quantile(probability: float, degrees: int) -> float:
+    """Of Student's t distribution, for 0 < probability < 1.
+
+    Exact for one and two degrees; from three on the expansion about the normal quantile, within 0.005 of the tables at
+    97.5 % (0.0002 from six degrees on). M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions", 26.7.5.
+    Raises ValueError when degrees < 1.
+    """
+    if degrees < 1:
+        raise ValueError(f"no degrees of freedom: {degrees}")
+    if degrees == 1:
+        return math.tan(math.pi * (probability - 0.5))
+    if degrees == 2:
+        return (2 * probability - 1) * math.sqrt(2 / (4 * probability * (1 - probability)))
+    x = NormalDist().inv_cdf(probability)
+    terms = (
+        x,
+        (x**3 + x) / 4,
+        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
+        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
+        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
+    )
+    return math.fsum(term / float(degrees**power) for power, term in enumerate(terms))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from listener.health import HISTORY, UNASKED, silent
-from listener.nps.estimate import Figure, Gate, inps, net
-from listener.nps.population import ELIGIBLE, Population, populate
+from listener.coverage import SourceHealth, heard_share, source_health
+from listener.intake import readable
+from listener.measure import Measured, measure
+from listener.nps.estimate import Figure, Gate
+from listener.nps.population import Population
+from listener.nps.sensitivity import Band, band, points
+from listener.report.trend import WEEKLY, Trend, Week, trend, weeks
 from storage.contract import Store
-from storage.records import Coverage, Finding, Watch, moment, stamp
-
-COVERED = 0.8
-"""A source was heard when at least this share of its runs did not fail."""
+from storage.records import Finding, moment, stamp
+from storage.records_nps import Seam, Variant
 
 
 class Excerpt(NamedTuple):
@@ -35,41 +36,47 @@ class Excerpt(NamedTuple):
     rating_scale: float | None
 
 
-@dataclass(frozen=True)
-class SourceHealth:
-    """How well a source was heard in the window. `runs` counts by outcome; `news_at` is when it last gave something
-    new; `trouble` is the last run's error, "" when it had none; `silent` says in a sentence that it answered and gave
-    nothing although it should have; `deaf` that one of its watches has not been answered since the window began."""
+class Retold(NamedTuple):
+    """A story that was told more than once: how it began, by how many voices it was told, in how many mentions."""
 
-    source: str
-    runs: Counter[str]
-    heard_at: datetime | None
-    news_at: datetime | None
-    trouble: str
-    silent: str = ""
-    deaf: bool = False
-
-    @property
-    def covered(self) -> bool:
-        total = self.runs.total()
-        return total > 0 and 1 - self.runs["failed"] / total >= COVERED and not self.silent and not self.deaf
+    text: str
+    url: str
+    mentions: int
+    voices: int
 
 
 @dataclass(frozen=True)
 class Report:
-    """One brand over one window (since <= t < until), times in `zone`."""
+    """One brand over one window (since <= t < until), times in `zone`. `band` is what INPS and NET would be under other
+    definitions, `with_quarantined` INPS with the quarantined authors among them, None where there are none."""
 
     brand: str
     since: datetime
     until: datetime
     zone: tzinfo
-    population: Population
+    measured: Measured
     undated: int
-    inps: Figure
-    net: Figure
+    band: Band | None
+    with_quarantined: float | None
+    trend: Trend
+    weeks: tuple[Week, ...]
+    seams: tuple[Seam, ...]
     sources: tuple[SourceHealth, ...]
+    stories: tuple[Retold, ...]
     detractors: tuple[Excerpt, ...]
     promoters: tuple[Excerpt, ...]
+
+    @property
+    def population(self) -> Population:
+        return self.measured.population
+
+    @property
+    def inps(self) -> Figure:
+        return self.measured.figures.inps
+
+    @property
+    def net(self) -> Figure:
+        return self.measured.figures.net
 
     @property
     def covered(self) -> int:
@@ -88,61 +95,43 @@ def build(
 ) -> Report:
     """`unasked` names sources that are configured and have no watch: they are expected, and were not heard."""
     window = (stamp(since), stamp(until))
-    population = populate(store.voices(brand, *window))
-    never = (SourceHealth(name, Counter(), None, None, UNASKED.reason) for name in unasked)
-    sources = tuple(sorted((*source_health(store, since, until), *never), key=lambda source: source.source))
-    coverage = sum(source.covered for source in sources) / len(sources) if sources else None
+    sources = source_health(store, since, until, unasked)
+    measured = measure(store, brand, since, until, heard_share(sources), gate)
+    both = store.seams(brand, stamp(since - (until - since)), window[1])
+    variants = store.variants(brand, *window)
     return Report(
         brand=brand,
         since=since,
         until=until,
         zone=zone,
-        population=population,
+        measured=measured,
         undated=store.undated(brand),
-        inps=inps(population, coverage, gate),
-        net=net(population, coverage, gate),
+        band=band(variants),
+        with_quarantined=_with_quarantined(measured.population, variants),
+        trend=trend(store, brand, since, until, measured, gate, both, unasked),
+        weeks=weeks(store, brand, since, until, zone, gate, unasked) if until - since >= WEEKLY else (),
+        seams=tuple(seam for seam in both if seam.noted_at >= window[0]),
         sources=sources,
-        detractors=_excerpts(store, store.findings(brand, *window, ("detractor",), ELIGIBLE, top)),
-        promoters=_excerpts(store, store.findings(brand, *window, ("promoter",), ELIGIBLE, top)),
+        stories=_retold(store, brand, window, top),
+        detractors=_excerpts(store, store.findings(brand, *window, ("detractor",), top)),
+        promoters=_excerpts(store, store.findings(brand, *window, ("promoter",), top)),
     )
 
 
-def source_health(store: Store, since: datetime, until: datetime) -> tuple[SourceHealth, ...]:
-    """Of every active source, by name; days are UTC days touched by the window."""
-    last_day = until - timedelta(microseconds=1)
-    runs: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in store.coverage(stamp(since)[:10], stamp(last_day)[:10]):
-        _count(runs, row)
-    watches: dict[str, list[Watch]] = defaultdict(list)
-    mute: dict[str, str] = {}
-    deaf: set[str] = set()
-    yields = store.yields(stamp(until - HISTORY)[:10])
-    for watch in store.watches():
-        watches[watch.source].append(watch)
-        at_the_time = (watch.news_at or "") < stamp(until) and (watch.heard_at or "") > stamp(since)
-        if at_the_time and (silence := silent(watch, yields.get(watch.id))):
-            mute.setdefault(watch.source, silence)
-        if watch.last_run_at and (watch.heard_at or "") < stamp(since):
-            deaf.add(watch.source)
-    return tuple(_health(name, watches[name], runs[name], mute.get(name, ""), name in deaf) for name in sorted(watches))
+def _with_quarantined(population: Population, variants: Sequence[Variant]) -> float | None:
+    if not population.dropped["quarantined"]:
+        return None
+    wanted = Variant(by_voice=True, no_opinion=False, news=False, quarantined=True, votes=0, total=0.0)[:4]
+    return next((points(one) for one in variants if one[:4] == wanted and one.votes), None)
 
 
-def _count(runs: dict[str, Counter[str]], row: Coverage) -> None:
-    runs[row.source][row.outcome] += row.runs
-
-
-def _health(name: str, watches: list[Watch], runs: Counter[str], silent: str, deaf: bool) -> SourceHealth:
-    heard = [watch.heard_at for watch in watches if watch.heard_at]
-    news = [watch.news_at for watch in watches if watch.news_at]
-    trouble = next((watch.closed or watch.last_error for watch in watches if watch.closed or watch.last_error), "")
-    return SourceHealth(
-        name,
-        runs,
-        moment(min(heard)) if len(heard) == len(watches) else None,
-        moment(max(news)) if news else None,
-        trouble,
-        silent,
-        deaf,
+def _retold(store: Store, brand: str, window: tuple[str, str], top: int) -> tuple[Retold, ...]:
+    told = store.stories(brand, *window, top)
+    first = {post.id: post for post in store.posts_of([story.story for story in told])}
+    return tuple(
+        Retold(_shortened(readable(post), 200), post.url, story.mentions, story.voices)
+        for story in told
+        if (post := first.get(story.story)) is not None and not post.deleted_at
     )
 
 

@@ -17,16 +17,26 @@ def render(reports: Sequence[Report]) -> str:
 
 def _one(report: Report) -> list[str]:
     lines = [f"# {escape(report.brand)}", "", escape(words.window(report)), ""]
-    lines += [f"- **Implied NPS:** {words.figure(report.inps)}", f"- **NET:** {words.figure(report.net)}"]
-    lines += [f"- **Coverage:** {escape(words.heard(report))}", "", "| label | mentions |", "| --- | ---: |"]
+    lines += [f"- **{what}:** {escape(said)}" for what, said in words.summary(report)]
+    lines += ["", "| label | mentions |", "| --- | ---: |"]
     lines += [f"| {name} | {report.population.labels[label]} |" for label, name in words.NAMES.items()]
     lines += [f"| unscored ({escape(r)}) | {n} |" for r, n in sorted(report.population.unscored.items())]
     lines += ["", "| step | left | dropped |", "| --- | ---: | --- |"]
     lines += [f"| {step} | {left} | {escape(why)} |" for step, left, why in words.waterfall(report)]
+    lines += _section("Week by week", [escape(words.week(week, report)) for week in report.weeks])
+    found = words.confusion(report.measured.figures.audits)
+    rows = [f"{number} × machine {machine}, person {person}" for machine, person, number in found]
+    lines += _section("Audits", [escape(row) for row in rows])
     lines += ["", "## Sources", "", "| source | runs |", "| --- | --- |"]
     lines += [f"| {escape(s.source)} | {escape(words.health(s, report))} |" for s in report.sources]
+    stories = [f"{one.mentions} mentions by {one.voices} voices: {one.text}" for one in report.stories]
+    lines += _section("Told more than once", [escape(story) for story in stories])
     lines += _excerpts("Detractors", report.detractors, report) + _excerpts("Promoters", report.promoters, report)
     return [*lines, "", f"_{words.METHOD}_"]
+
+
+def _section(title: str, rows: Sequence[str]) -> list[str]:
+    return ["", f"## {title}", "", *(f"- {row}" for row in rows)] if rows else []
 
 
 def _excerpts(title: str, excerpts: Sequence[Excerpt], report: Report) -> list[str]:

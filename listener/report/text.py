@@ -18,17 +18,31 @@ def render(reports: Sequence[Report], width: int = 96) -> str:
 def _one(report: Report, width: int) -> list[str]:
     title = f"{report.brand}: {words.window(report)}"
     lines = [title, "=" * min(len(title), width), ""]
-    lines += _wrapped("Implied NPS  ", words.figure(report.inps), width)
-    lines += _wrapped("NET          ", words.figure(report.net), width)
-    lines += _wrapped("Coverage     ", words.heard(report), width)
+    lines += [line for what, said in words.summary(report) for line in _wrapped(f"{what:<13}", said, width)]
     lines += ["", "Mentions by label", *_bars(report), "", "From all mentions to voices"]
     lines += [f"  {step:<9}{left:>7}  {why}".rstrip() for step, left, why in words.waterfall(report)]
+    lines += _table("Week by week", [words.week(week, report) for week in report.weeks], width)
+    lines += _table("Audits: the machine's label, then people's", _confusion(report), width)
     lines += ["", "Sources"]
     lines += [line for s in report.sources for line in _wrapped(f"  {s.source:<18} ", words.health(s, report), width)]
+    lines += _table("Told more than once", _stories(report), width)
     lines += _excerpts("Detractors, the surest first", report.detractors, report, width)
     lines += _excerpts("Promoters, the surest first", report.promoters, report, width)
     lines += ["", *textwrap.wrap(words.METHOD, width)]
     return lines
+
+
+def _table(title: str, rows: Sequence[str], width: int) -> list[str]:
+    return ["", title, *(line for row in rows for line in _wrapped("  ", row, width))] if rows else []
+
+
+def _confusion(report: Report) -> list[str]:
+    found = words.confusion(report.measured.figures.audits)
+    return [f"{machine:<12}{person:<12}{number:>4}" for machine, person, number in found]
+
+
+def _stories(report: Report) -> list[str]:
+    return [f"{one.mentions} mentions by {one.voices} voices: {one.text}" for one in report.stories]
 
 
 def _bars(report: Report) -> list[str]:

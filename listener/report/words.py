@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Protocol
 
+from listener.coverage import SourceHealth
+from listener.measure import Measured
+from listener.nps.audits import AuditSummary
 from listener.nps.estimate import Figure
-from listener.report.build import Excerpt, Report, SourceHealth
+from listener.nps.trend import Split
+from listener.report.build import Excerpt, Report
+from listener.report.trend import Week
+from storage.records import moment
+from storage.records_nps import Seam, Variant
+
+
+class Windowed(Protocol):
+    """What speaks of a brand over a window, its times in a zone."""
+
+    @property
+    def brand(self) -> str: ...
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def until(self) -> datetime: ...
+    @property
+    def zone(self) -> tzinfo: ...
+
 
 NAMES = {"promoter": "promoters", "passive": "passives", "detractor": "detractors", "no_opinion": "no opinion"}
 METHOD = (
     "Implied NPS is 100 × the mean over authors of their mean vote (promoter +1, passive 0, detractor −1), over "
-    "authors who hold an opinion. NET is 100 × (promoters − detractors) / all scored mentions. Intervals are 95 % "
-    "adjusted-Wald. Neither is a survey NPS; do not compare them with one."
+    "authors who hold an opinion. NET is 100 × (promoters − detractors) / all scored mentions. Intervals are 95 %: "
+    "adjusted-Wald where only the machine has read, prediction-powered (PPI++) where people have labelled a random "
+    "sample. Neither is a survey NPS; do not compare them with one."
 )
 
 
@@ -29,9 +53,102 @@ def figure(given: Figure) -> str:
     return f"{signed(estimate.value)} ({signed(estimate.low)} to {signed(estimate.high)}; {given.badge})"
 
 
-def window(report: Report) -> str:
-    zone = getattr(report.zone, "key", "UTC")
-    return f"{_when(report.since, report)} to {_when(report.until, report)} ({zone})"
+def window(of: Windowed) -> str:
+    zone = getattr(of.zone, "key", "UTC")
+    return f"{_when(of.since, of)} to {_when(of.until, of)} ({zone})"
+
+
+def summary(report: Report) -> list[tuple[str, str]]:
+    """(what, in words): the head of a report."""
+    lines = [
+        ("Implied NPS", figure(report.inps)),
+        ("NET", figure(report.net)),
+        ("Change", change(report)),
+        ("Definitions", definitions(report)),
+        ("Coverage", heard(report.sources)),
+        ("Audits", audits(report.measured)),
+        ("Voices", voices(report)),
+        ("Seams", "; ".join(seam(one, report) for one in report.seams)),
+    ]
+    return [(what, said) for what, said in lines if said]
+
+
+def change(report: Report) -> str:
+    trend = report.trend
+    against = f"{_when(trend.since, report)} to {_when(report.since, report)}"
+    if trend.change is None:
+        return f"not told ({trend.reason})"
+    before = trend.inps.estimate
+    said = f"{trend.change.words} against {against}" + (f" ({signed(before.value)})" if before else "")
+    return said + (_parts(trend.split) if trend.change.detectable and trend.split else "")
+
+
+def _parts(parts: Split) -> str:
+    """Who was heard, and how they thought."""
+    fixed = "" if parts.fixed_mix is None else f"; with the sources' old shares it would be {signed(parts.fixed_mix)}"
+    mood = f"{signed(parts.mix)} is other sources, {signed(parts.sentiment)} mood"
+    return f"; of NET's {signed(parts.change)}, {mood}{fixed}"
+
+
+def definitions(report: Report) -> str:
+    """How far the figure hangs on what is counted."""
+    band = report.band
+    if band is None or report.inps.estimate is None:
+        return ""
+    low, high = (
+        f"{signed(points)} ({definition(of)})" for points, of in ((band.low, band.lowest), (band.high, band.highest))
+    )
+    said = f"by what is counted, the machine's labels give {low} to {high}"
+    if band.flips:
+        said += "; the sign depends on it"
+    if report.with_quarantined is not None:
+        said += f"; with quarantined authors {signed(report.with_quarantined)}"
+    return said
+
+
+def definition(of: Variant) -> str:
+    """'voices, news in'."""
+    parts = ["voices" if of.by_voice else "mentions", "no opinion as 0" if of.no_opinion else ""]
+    parts += ["news in" if of.news else "", "quarantined in" if of.quarantined else ""]
+    return ", ".join(filter(None, parts))
+
+
+def audits(measured: Measured) -> str:
+    found = measured.figures.audits
+    if not found.n:
+        return "none labelled in this window: the figures rest on the machine alone (see `listener audit`)"
+    agreed = "" if found.accuracy is None else f"; people agree with the machine on {found.accuracy:.0%}"
+    drift = measured.figures.drift
+    return (
+        f"{found.n} labelled, the last on {found.last[:10]}{agreed}; "
+        f"they could have been any of {measured.audited:.0%} of what counts" + (f"; {drift.verdict}" if drift else "")
+    )
+
+
+def confusion(found: AuditSummary) -> list[tuple[str, str, int]]:
+    """(machine's label, person's, how many audits), where there is any."""
+    names = [*NAMES, "unscored", "not_us"]
+    pairs = sorted(found.confusion, key=lambda pair: (names.index(pair[0]), names.index(pair[1])))
+    return [(*pair, found.confusion[pair]) for pair in pairs]
+
+
+def voices(report: Report) -> str:
+    people = report.population
+    if not people.authors:
+        return ""
+    return (
+        f"{people.authors} authors, as concentrated as {people.effective_authors:.0f} equally loud ones; "
+        f"the loudest wrote {people.top_share:.0%} of the opinions"
+    )
+
+
+def seam(one: Seam, report: Report) -> str:
+    """'2026-11-20 09:00 the scorer became listener@2'."""
+    return f"{_when(moment(one.noted_at), report)} the {one.what} became {one.now_is}"
+
+
+def week(one: Week, report: Report) -> str:
+    return f"{_when(one.since, report)[:10]}  {figure(one.figures.inps)}"
 
 
 def waterfall(report: Report) -> list[tuple[str, int, str]]:
@@ -47,12 +164,12 @@ def waterfall(report: Report) -> list[tuple[str, int, str]]:
     ]
 
 
-def heard(report: Report) -> str:
+def heard(sources: Sequence[SourceHealth]) -> str:
     """'4 of 5 sources heard; not heard: status'."""
-    if not report.sources:
+    if not sources:
         return "no source is configured"
-    lost = [source.source for source in report.sources if not source.covered]
-    return f"{report.covered} of {len(report.sources)} sources heard" + (
+    lost = [source.source for source in sources if not source.covered]
+    return f"{len(sources) - len(lost)} of {len(sources)} sources heard" + (
         f"; not heard: {', '.join(lost)}" if lost else ""
     )
 
@@ -79,5 +196,5 @@ def _dropped(reasons: dict[str, int]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()) if n)
 
 
-def _when(at: datetime, report: Report) -> str:
+def _when(at: datetime, report: Windowed) -> str:
     return at.astimezone(report.zone).strftime("%Y-%m-%d %H:%M")

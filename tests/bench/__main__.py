@@ -11,6 +11,8 @@ NAMES = {
     "schedule": "2,000 watches on one machine, against a job each in APScheduler",
     "jetstream": "hearing a stream, against a bare loop of `websockets` and `json`",
     "match": "matching, against a regular expression",
+    "nps": "the intervals of the implied NPS, against labels alone and against counting (--quick)",
+    "stories": "telling stories apart, against an exact hash",
 }
 
 

@@ -140,7 +140,7 @@ class EstimatingContract:
             ("ann", 2, 1, 1),
             ("Bob", 1, 1, 0),
         ]
-        assert [one.author.handle for one in store.speakers("", *_FAR, 1)] == ["ann"]
+        assert [one.author.handle for one in store.speakers("Acme", *_FAR, 1)] == ["ann"]
         assert [one.mentions for one in store.authors_named("BOB")] == [1]
         assert [one.author.handle for one in store.authors_named(author("ann").id)] == ["ann"]
         assert store.authors_named("nobody") == []
@@ -239,6 +239,22 @@ class EstimatingContract:
         assert store.covered("Acme", *_FAR, []) == 0
         assert store.covered("Acme", *_FAR, [("", "~", 0, seqs[1]), (ago(hours=1), "~", 0, seqs[-1])]) == 2
         assert store.covered("Acme", *_FAR, [("", "~", seqs[0], seqs[-1])]) == 3
+
+    def test_the_history_of_a_mention_s_labels_is_kept_whole(self, store: Store) -> None:
+        page = [arrival("1"), arrival("2")]
+        store.add_page(page, AT)
+        (first, draws), (second, again) = audit(*page, number=1), audit(page[0], number=2)
+        store.add_audit(first, draws)
+        store.add_audit(second, again)
+        mention_id = page[0].mentions[0][0].id
+        assert (
+            store.draws_of([mention_id]) == [*again, draws[0]]
+            and len(store.draws_of([mention_id, page[1].mentions[0][0].id])) == 3
+        )
+        given = [review(page[0], "passive", 1), review(page[0], "detractor", 2, sampled_by="audit", audit_id=first.id)]
+        store.add_reviews(given)
+        store.undo_review(given[0].id, AT)
+        assert store.reviews_of([mention_id]) == [given[0]._replace(undone_at=AT), given[1]]
 
     # -- telling stories apart
 

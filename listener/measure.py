@@ -1,0 +1,72 @@
+"""What a brand's window comes to, read from the store: the one place where counts, labels and estimates meet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from listener.nps.estimate import Evidence, Figures, Gate, figures
+from listener.nps.population import NOBODY, Population, populate
+from storage.contract import Store
+from storage.contract_nps import Frame
+from storage.records import stamp
+from storage.records_nps import Progress, Tally
+
+MEMORY = timedelta(days=365)
+"""For how long the labels of audits tell how a scorer errs."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`audited` is the share of the eligible mentions that labelled audits could have drawn, 0..1."""
+
+    tallies: tuple[Tally, ...]
+    population: Population
+    figures: Figures
+    audited: float
+
+
+def measure(store: Store, brand: str, since: datetime, until: datetime, coverage: float | None, gate: Gate) -> Measured:
+    """`coverage` is the share of the sources that were heard in the window, None when there is none."""
+    window = (stamp(since), stamp(until))
+    tallies = tuple(store.tallies(brand, *window))
+    population = populate(tallies, next(iter(store.ballots(brand, *window)), NOBODY))
+    evidence = _evidence(store, brand, window, population)
+    found = figures(population, evidence, coverage, gate, seed=" ".join((brand, *window)))
+    audited = evidence.covered / population.eligible if population.eligible else 0.0
+    return Measured(tallies, population, found, audited)
+
+
+def _evidence(store: Store, brand: str, window: tuple[str, str], population: Population) -> Evidence:
+    draws = [progress for progress in store.audits(brand) if progress.labelled]
+    if not draws:
+        return Evidence()
+    since, until = window
+    scorer = max(population.scorers, key=lambda one: (population.scorers[one], one), default="")
+    before = stamp(datetime.fromisoformat(since) - MEMORY)
+    return Evidence(
+        audits=store.audited(brand, since, until),
+        draws=draws,
+        covered=store.covered(brand, since, until, frames(draws)),
+        census=store.census(brand, since, until) or None,
+        older=[one for one in store.audited(brand, before, since) if one.scorer == scorer],
+    )
+
+
+def frames(draws: Iterable[Progress]) -> list[Frame]:
+    """What the draws could have drawn, in as few frames as it takes: a daily draw goes on where the last one ended."""
+    ranges: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for audit in (progress.audit for progress in draws):
+        ranges[audit.since, audit.until].append((audit.after_seq, audit.upto_seq))
+    merged: list[Frame] = []
+    for (since, until), of_seq in ranges.items():
+        upto = -1
+        for start, end in sorted(of_seq):
+            if start <= upto:
+                merged[-1] = (since, until, merged[-1][2], max(upto, end))
+            else:
+                merged.append((since, until, start, end))
+            upto = max(upto, end)
+    return merged

@@ -1,0 +1,105 @@
+"""How a window compares with the one before it, and how it went week by week."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
+from typing import NamedTuple
+
+from listener.coverage import heard_share, source_health
+from listener.measure import Measured, measure
+from listener.nps.estimate import COUNTED, Figure, Figures, Gate
+from listener.nps.population import VALUE
+from listener.nps.trend import Change, Split, Votes, change, split
+from storage.contract import Store
+from storage.records_nps import Seam, Tally
+
+WEEKLY = timedelta(days=14)
+"""From this length on a window is also told week by week."""
+
+
+class Trend(NamedTuple):
+    """`inps` is the figure of the window before, as long, which began at `since`; `change` what happened since then, or
+    None with the `reason` why nothing can be said. `split` is NET's, by source."""
+
+    since: datetime
+    inps: Figure
+    change: Change | None
+    reason: str
+    split: Split | None
+
+
+class Week(NamedTuple):
+    """Seven local days, or what the window has of them; `mentions` are the eligible ones."""
+
+    since: datetime
+    until: datetime
+    figures: Figures
+    mentions: int
+
+
+def trend(
+    store: Store,
+    brand: str,
+    since: datetime,
+    until: datetime,
+    now: Measured,
+    gate: Gate,
+    seams: Sequence[Seam],
+    unasked: Sequence[str] = (),
+) -> Trend:
+    """`now` is the window itself, `seams` are those of both windows."""
+    began = since - (until - since)
+    coverage = heard_share(source_health(store, began, since, unasked))
+    before = measure(store, brand, began, since, coverage, gate)
+    then, today = before.figures.inps, now.figures.inps
+    reason = _incomparable(then, today, seams)
+    if reason or then.estimate is None or today.estimate is None:
+        return Trend(began, then, None, reason, None)
+    parts = split(_votes(before.tallies), _votes(now.tallies))
+    return Trend(began, then, change(then.estimate, today.estimate), "", parts)
+
+
+def _incomparable(then: Figure, today: Figure, seams: Sequence[Seam]) -> str:
+    if today.estimate is None:
+        return "there is no number now"
+    if then.estimate is None:
+        return f"there was no number before: {then.reason}"
+    if then.method != today.method:
+        return f"come by in another way before ({then.badge})"
+    breaks = {"query"} | ({"scorer"} if today.method == COUNTED else set())
+    broken = [f"the {seam.what} changed on {seam.noted_at[:10]}" for seam in seams if seam.what in breaks]
+    return "; ".join(dict.fromkeys(broken))
+
+
+def _votes(tallies: Iterable[Tally]) -> dict[str, Votes]:
+    """By source, what NET counts."""
+    votes: dict[str, Votes] = {}
+    for tally in tallies:
+        if tally.label and not tally.left_out:
+            of = votes.get(tally.source, Votes(0.0, 0.0))
+            worth = VALUE.get(tally.label, 0) * tally.mentions
+            votes[tally.source] = Votes(of.votes + tally.mentions, of.total + worth)
+    return votes
+
+
+def weeks(
+    store: Store, brand: str, since: datetime, until: datetime, zone: tzinfo, gate: Gate, unasked: Sequence[str] = ()
+) -> tuple[Week, ...]:
+    """From Monday to Monday in `zone`, the first and the last as far as the window goes."""
+    told = []
+    edges = [since, *_mondays(since, until, zone), until]
+    for begin, end in pairwise(edges):
+        coverage = heard_share(source_health(store, begin, end, unasked))
+        measured = measure(store, brand, begin, end, coverage, gate)
+        told.append(Week(begin, end, measured.figures, measured.population.eligible))
+    return tuple(told)
+
+
+def _mondays(since: datetime, until: datetime, zone: tzinfo) -> list[datetime]:
+    """The local midnights of Mondays inside the window; each is made anew, for weeks with a clock change differ."""
+    first = since.astimezone(zone).date()
+    days = ((first + timedelta(days=n)) for n in range(1, (until - since).days + 2))
+    midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in days if day.weekday() == 0)
+    return [midnight for midnight in midnights if since < midnight < until]
