@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from listener.health import HISTORY, UNASKED, silent
 from storage.contract import Store
@@ -35,6 +35,12 @@ class SourceHealth:
         return total > 0 and 1 - self.runs["failed"] / total >= COVERED and not self.silent and not self.deaf
 
 
+def before(at: datetime, length: timedelta) -> datetime:
+    """`length` earlier, or the beginning of time as Python knows it."""
+    beginning = datetime.min.replace(tzinfo=UTC)
+    return at - length if at - beginning > length else beginning
+
+
 def heard_share(sources: Sequence[SourceHealth]) -> float | None:
     """The share of the sources that were heard, 0..1; None where there is none."""
     return sum(source.covered for source in sources) / len(sources) if sources else None
@@ -52,7 +58,7 @@ def source_health(
     watches: dict[str, list[Watch]] = defaultdict(list)
     mute: dict[str, str] = {}
     deaf: set[str] = set()
-    yields = store.yields(stamp(until - HISTORY)[:10])
+    yields = store.yields(stamp(before(until, HISTORY))[:10])
     for watch in store.watches():
         watches[watch.source].append(watch)
         at_the_time = (watch.news_at or "") < stamp(until) and (watch.heard_at or "") > stamp(since)

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from listener.coverage import before
 from listener.nps.estimate import Evidence, Figures, Gate, figures
 from listener.nps.population import NOBODY, Population, populate
 from storage.contract import Store
 from storage.contract_nps import Frame
-from storage.records import stamp
+from storage.records import moment, stamp
 from storage.records_nps import Progress, Tally
 
 MEMORY = timedelta(days=365)
@@ -45,13 +46,13 @@ def _evidence(store: Store, brand: str, window: tuple[str, str], population: Pop
         return Evidence()
     since, until = window
     scorer = max(population.scorers, key=lambda one: (population.scorers[one], one), default="")
-    before = stamp(datetime.fromisoformat(since) - MEMORY)
+    earliest = stamp(before(moment(since), MEMORY))
     return Evidence(
         audits=store.audited(brand, since, until),
         draws=draws,
         covered=store.covered(brand, since, until, frames(draws)),
         census=store.census(brand, since, until) or None,
-        older=[one for one in store.audited(brand, before, since) if one.scorer == scorer],
+        older=[one for one in store.audited(brand, earliest, since) if one.scorer == scorer],
     )
 
 

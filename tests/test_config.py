@@ -80,7 +80,7 @@ def test_an_address_of_a_file_is_not_taken_for_a_secret(tmp_path: Path) -> None:
 MISTAKES = [
     ("[htpp]\n", "htpp: there is no such option; did you mean 'http'?"),
     ('[http]\ncontct = "x"\n', "http.contct: there is no such option; did you mean 'contact'?"),
-    ("zzz = 1\n", "zzz: there is no such option; there are: alerting, alerts, brands, channels, "),
+    ("zzz = 1\n", "zzz: there is no such option; there are: alerting, alerts, audit, brands, channels, "),
     ('[schedule]\nthreads = "many"\n', "schedule.threads: Input should be a valid integer"),
     ("[schedule]\nthreads = 0\n", "schedule.threads: Input should be greater than or equal to 1."),
     ('[schedule]\nengine = "celery"\n', "schedule.engine: Input should be 'threads'."),

@@ -1,202 +1,160 @@
-"""The implied NPS: who counts, what the number is, how sure it is, and when there is none."""
+"""The implied NPS: who counts, which method speaks, and when there is no number."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listener.nps.estimate import UNCALIBRATED, Gate, inps, net
-from listener.nps.interval import Z95, Estimate, adjusted_wald, adjusted_wald_of_means
-from listener.nps.population import Population, populate
-from storage.records import Voice
-from tests.made import AT
+from listener.nps.audits import summarise
+from listener.nps.estimate import AUDITED, CORRECTED, COUNTED, STRATIFIED, UNCALIBRATED, Evidence, Figure, Gate, figures
+from listener.nps.interval import adjusted_wald, adjusted_wald_of_sums
+from listener.nps.population import VALUE, Population, by_group, populate
+from listener.nps.weights import weigh
+from storage.records_nps import Audit, Audited, Ballots, Progress, Tally
 
-_WHOLE = st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=200)
-_MEANS = st.lists(st.floats(-1, 1), min_size=1, max_size=200)
 _OPEN = Gate(min_authors=1, max_half_width=100.0, min_coverage=0.0, max_unscored=1.0)
+_LABELS = ("promoter", "passive", "detractor", "no_opinion")
 
 
-def _voice(number: int, label: str | None = "promoter", author: str | None = "ann", **others: str) -> Voice:
-    made = Voice(f"m{number}", "blogs", author, AT, "post", label, "" if label else "language", "en", "")
+def _tally(label: str = "promoter", mentions: int = 1, **others: Any) -> Tally:
+    made = Tally("blogs", "post", "en", "s1", "", label, "" if label else "language", mentions, 0.0)
     return made._replace(**others)
 
 
-# -- interval
-
-
-def test_ten_promoters_and_three_detractors_of_twenty() -> None:
-    """By hand: p = 10.75/23, d = 3.75/23; centre 7/23; variance p + d − (p − d)² = 0.53781; reach 1.95996·√(0.53781/23)."""
-    centre, variance = 7 / 23, 14.5 / 23 - (7 / 23) ** 2
-    reach = 1.959964 * math.sqrt(variance / 23)
-    estimate = adjusted_wald(10, 3, 20)
-    assert (estimate.value, estimate.n) == (35.0, 20)
-    assert estimate.low == pytest.approx(100 * (centre - reach), abs=1e-3) == pytest.approx(0.4638, abs=1e-3)
-    assert estimate.high == pytest.approx(100 * (centre + reach), abs=1e-3) == pytest.approx(60.4057, abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("promoters", "detractors", "n", "low", "high"),
-    [(0, 0, 1, -60.01, 60.01), (1, 0, 1, -48.5, 100.0), (50, 50, 100, -19.17, 19.17), (300, 100, 1000, 16.22, 23.66)],
-)
-def test_known_answers_from_the_spread_of_the_padded_votes(
-    promoters: int, detractors: int, n: int, low: float, high: float
-) -> None:
-    estimate = adjusted_wald(promoters, detractors, n)
-    assert (round(estimate.low, 2), round(estimate.high, 2)) == (low, high)
-
-
-@pytest.mark.parametrize("counts", [(0, 0, 0), (-1, 0, 5), (0, -1, 5), (3, 3, 5)])
-def test_what_is_no_count_of_votes_is_refused(counts: tuple[int, int, int]) -> None:
-    with pytest.raises(ValueError, match="not a count of votes"):
-        adjusted_wald(*counts)
-
-
-def test_no_votes_have_no_mean() -> None:
-    with pytest.raises(ValueError, match="no votes"):
-        adjusted_wald_of_means([])
-
-
-@given(_MEANS)
-def test_the_interval_holds_the_value_within_the_scale(votes: list[float]) -> None:
-    estimate = adjusted_wald_of_means(votes)
-    assert -100 <= estimate.low <= estimate.value <= estimate.high <= 100
-    assert estimate.half_width > 0
-
-
-@given(_MEANS)
-def test_swapping_praise_and_blame_mirrors_the_interval(votes: list[float]) -> None:
-    estimate, mirrored = adjusted_wald_of_means(votes), adjusted_wald_of_means([-vote for vote in votes])
-    assert mirrored[:3] == pytest.approx((-estimate.value, -estimate.high, -estimate.low), abs=1e-9)
-
-
-@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(2, 6))
-def test_more_votes_of_the_same_mix_are_surer(promoters: int, detractors: int, passives: int, times: int) -> None:
-    n = promoters + detractors + passives
-    if n > 0 and promoters < n and detractors < n:
-        few, many = (
-            adjusted_wald(promoters, detractors, n),
-            adjusted_wald(promoters * times, detractors * times, n * times),
-        )
-        assert many.half_width < few.half_width
-        assert many.value == pytest.approx(few.value)
-
-
-@given(_WHOLE)
-def test_the_interval_of_means_is_that_of_counts_when_votes_are_whole(votes: list[float]) -> None:
-    counted = adjusted_wald(votes.count(1.0), votes.count(-1.0), len(votes))
-    assert adjusted_wald_of_means(votes) == pytest.approx(counted, abs=1e-9)
-
-
-def test_z_is_the_95_percent_quantile() -> None:
-    assert math.erf(Z95 / math.sqrt(2)) == pytest.approx(0.95, abs=1e-12)
+def _people(promoters: int, detractors: int, no_opinion: int = 0, unscored: int = 0, value: float = 0.8) -> Population:
+    """Every one with a single mention; the machine is as sure as `value` says."""
+    n, net = promoters + detractors, promoters - detractors
+    return populate(
+        [
+            _tally("promoter", promoters, value=promoters * value),
+            _tally("detractor", detractors, value=-detractors * value),
+            _tally("no_opinion", no_opinion),
+            _tally("", unscored),
+        ],
+        Ballots("", n, net, n, net * value, n, n, 1, 0),
+    )
 
 
 # -- population
 
 
-def test_every_voice_is_counted_or_dropped_for_a_reason() -> None:
+def test_every_mention_is_counted_or_dropped_for_a_reason() -> None:
     population = populate(
         [
-            _voice(1),
-            _voice(2, "detractor", "bob"),
-            _voice(3, "no_opinion", "cid"),
-            _voice(4, None, "dan"),
-            _voice(5, "promoter", "eve", standing="staff"),
-            _voice(6, "promoter", "fay", genre="news"),
-            _voice(7, "promoter", "gus", genre="question"),
+            _tally("promoter", 3, value=2.5),
+            _tally("detractor", 2, value=-1.0, source="forum", language="de", scorer="s2"),
+            _tally("no_opinion", 4),
+            _tally("", 1, language=""),
+            _tally("promoter", 5, left_out="staff"),
+            _tally("", 6, left_out="news", genre="news"),
+            _tally("promoter", 7, left_out="echo"),
         ]
     )
-    assert (population.pool, population.eligible, population.scored) == (7, 4, 3)
-    assert population.dropped == Counter(staff=1, news=1, question=1)
+    assert (population.pool, population.eligible, population.scored, population.opinion) == (28, 10, 9, 5)
+    assert population.dropped == Counter(staff=5, news=6, echo=7)
     assert population.unscored == Counter(language=1)
-    assert (population.opinion, population.authors) == (2, 2)
-    assert population.unscored_share == pytest.approx(0.25)
-    assert dict(population.by_source) == {"blogs": Counter(promoter=1, detractor=1, no_opinion=1, unscored=1)}
+    assert population.labels == Counter(promoter=3, detractor=2, no_opinion=4)
+    assert population.value == 1.5
+    assert population.unscored_share == pytest.approx(0.1)
+    assert population.no_opinion_share == pytest.approx(4 / 9)
+    assert dict(population.by_source) == {
+        "blogs": Counter(promoter=3, no_opinion=4, unscored=1),
+        "forum": Counter(detractor=2),
+    }
+    assert population.scorers == Counter(s1=7, s2=2)
+    assert population.language_shares() == [("en", 0.7), ("de", 0.2), ("", 0.1)]
 
 
-def test_an_author_has_one_vote_however_much_they_write() -> None:
-    population = populate([_voice(1), _voice(2), _voice(3, "detractor"), _voice(4, "detractor", "bob")])
-    assert sorted(population.votes) == [-1.0, pytest.approx(1 / 3)]
-    assert population.labels == Counter(promoter=2, detractor=2)
+def test_how_many_voices_it_is_worth() -> None:
+    """Four voices with 5, 1, 1 and 1 opinions: 64/28 equals, and five eighths of one voice."""
+    population = populate([_tally("promoter", 8)], Ballots("", 4, 2.0, 3.0, 1.0, 8, 28, 5, 2))
+    assert (population.authors, population.unknown_authors) == (4, 2)
+    assert population.effective_authors == pytest.approx(64 / 28)
+    assert population.top_share == 0.625
 
 
-def test_a_mention_without_an_author_is_its_own_author_and_said_to_be() -> None:
-    population = populate([_voice(1, author=None), _voice(2, author=None), _voice(3)])
-    assert (population.authors, population.unknown_authors) == (3, 2)
+def test_an_empty_window_has_shares_of_nothing() -> None:
+    empty = populate([])
+    assert (empty.effective_authors, empty.top_share, empty.unscored_share, empty.no_opinion_share) == (0, 0, 0, 0)
+    assert empty.language_shares() == []
 
 
-def test_no_opinion_is_not_a_vote_of_zero() -> None:
-    population = populate([_voice(1), _voice(2, "no_opinion", "bob")])
-    assert population.votes == [1.0]
-    assert populate([_voice(1), _voice(2, "passive", "bob")]).votes == [1.0, 0.0]
+def test_a_window_in_parts_has_each_with_its_own_ballots() -> None:
+    tallies = [_tally("promoter", 2), _tally("detractor", 3, source="forum"), _tally("", 1, source="wire")]
+    votes = [Ballots("blogs", 2, 2.0, 2.0, 1.0, 2, 2, 1, 0), Ballots("forum", 1, -1.0, 1.0, -0.5, 3, 9, 3, 0)]
+    parts = by_group(tallies, votes, lambda tally: tally.source)
+    assert {name: (part.eligible, part.authors) for name, part in parts.items()} == {
+        "blogs": (2, 2),
+        "forum": (3, 1),
+        "wire": (1, 0),
+    }
 
 
-_LABELS = st.sampled_from(["promoter", "passive", "detractor", "no_opinion", None])
-_VOICES = st.lists(
+_TALLIES = st.lists(
     st.builds(
-        lambda n, label, author, genre, standing: _voice(n, label, author, genre=genre, standing=standing),
-        st.integers(0, 10**6),
-        _LABELS,
-        st.sampled_from(["ann", "bob", "cid", None]),
-        st.sampled_from(["post", "news", "review"]),
-        st.sampled_from(["", "", "staff"]),
+        lambda label, mentions, left_out, source: _tally(label, mentions, left_out=left_out, source=source),
+        st.sampled_from(["promoter", "passive", "detractor", "no_opinion", ""]),
+        st.integers(1, 50),
+        st.sampled_from(["", "", "staff", "news"]),
+        st.sampled_from(["blogs", "forum"]),
     ),
-    max_size=40,
-    unique_by=lambda voice: voice.mention_id,
+    max_size=20,
 )
 
 
-@given(_VOICES)
-def test_the_waterfall_loses_nothing(voices: list[Voice]) -> None:
-    p = populate(voices)
-    assert p.pool == len(voices) == p.eligible + p.dropped.total()
-    assert p.eligible == p.scored + p.unscored.total()
-    assert p.scored == p.labels.total() == p.opinion + p.labels["no_opinion"]
-    assert p.authors <= p.opinion
+@given(_TALLIES)
+def test_the_waterfall_loses_nothing(tallies: list[Tally]) -> None:
+    p = populate(tallies)
+    assert p.pool == sum(tally.mentions for tally in tallies) == p.eligible + p.dropped.total()
+    assert p.eligible == p.scored + p.unscored.total() == p.languages.total()
+    assert p.scored == p.labels.total() == p.opinion + p.labels["no_opinion"] == p.scorers.total()
     assert sum(counts.total() for counts in p.by_source.values()) == p.eligible
-    assert all(-1 <= vote <= 1 for vote in p.votes)
 
 
-@given(_VOICES)
-def test_the_order_of_voices_does_not_matter(voices: list[Voice]) -> None:
-    one, other = populate(voices), populate(reversed(voices))
-    assert sorted(one.votes) == sorted(other.votes)
-    assert (one.labels, one.dropped, one.by_source) == (other.labels, other.dropped, other.by_source)
+@given(_TALLIES, st.randoms())
+def test_the_order_of_tallies_does_not_matter(tallies: list[Tally], chance: Any) -> None:
+    shuffled = list(tallies)
+    chance.shuffle(shuffled)
+    assert populate(tallies) == populate(shuffled)
 
 
-# -- estimate
-
-
-def _people(promoters: int, detractors: int, **others: int) -> Population:
-    return populate(
-        [_voice(n, "promoter", f"p{n}") for n in range(promoters)]
-        + [_voice(1000 + n, "detractor", f"d{n}") for n in range(detractors)]
-        + [_voice(2000 + n, None, f"u{n}") for n in range(others.get("unscored", 0))]
-        + [_voice(3000 + n, "no_opinion", f"n{n}") for n in range(others.get("no_opinion", 0))]
-    )
+# -- what the machine says as it stands
 
 
 def test_nobody_is_not_enough_and_never_a_number() -> None:
-    for figure in (inps(Population(), None, _OPEN), net(Population(), None, _OPEN)):
-        assert figure.estimate is None
-        assert figure.reason == "not enough opinions (n = 0 authors, 1 needed)"
+    found = figures(Population(), Evidence(), None, _OPEN)
+    for figure in (found.inps, found.net):
+        assert (figure.estimate, figure.reason) == (None, "not enough opinions (n = 0 authors, 1 needed)")
+    assert (found.audits.n, found.audits.last, found.audits.accuracy, found.drift) == (0, "", None, None)
 
 
-def test_the_figure_says_that_it_is_uncalibrated() -> None:
-    figure = inps(_people(60, 20), 1.0, Gate())
-    assert isinstance(figure.estimate, Estimate)
-    assert (figure.estimate.value, figure.badge, figure.reason) == (50.0, UNCALIBRATED, "")
+def test_without_audits_the_figure_says_that_it_is_uncalibrated() -> None:
+    found = figures(_people(60, 20, no_opinion=20), Evidence(), 1.0, Gate())
+    assert found.inps == Figure(adjusted_wald_of_sums(80, 40.0, 80.0), COUNTED, UNCALIBRATED)
+    assert found.net == Figure(adjusted_wald(60, 20, 100), COUNTED, UNCALIBRATED)
 
 
-def test_inps_leaves_out_those_without_opinion_and_net_does_not() -> None:
-    people = _people(40, 10, no_opinion=50)
-    first, second = inps(people, 1.0, _OPEN).estimate, net(people, 1.0, _OPEN).estimate
-    assert first is not None and second is not None
-    assert (first.value, second.value, first.n, second.n) == (60.0, 30.0, 50, 100)
+def test_all_unscored_is_no_number() -> None:
+    found = figures(_people(0, 0, unscored=500), Evidence(), 1.0, Gate())
+    assert found.inps.reason == found.net.reason == "not enough opinions (n = 0 authors, 30 needed)"
+
+
+def test_one_loud_author_is_no_number() -> None:
+    loud = populate([_tally("promoter", 500, value=400)], Ballots("", 1, 1.0, 1.0, 0.8, 500, 250_000, 500, 0))
+    found = figures(loud, Evidence(), 1.0, Gate())
+    assert found.inps.reason == found.net.reason == "not enough opinions (n = 1 authors, 30 needed)"
+
+
+def test_all_of_one_label_is_a_number_with_a_width() -> None:
+    found = figures(_people(100, 0), Evidence(), 1.0, Gate())
+    assert found.inps.estimate is not None
+    assert found.inps.estimate.value == found.inps.estimate.high == 100
+    assert 90 < found.inps.estimate.low < 100
 
 
 @pytest.mark.parametrize(
@@ -209,20 +167,219 @@ def test_inps_leaves_out_those_without_opinion_and_net_does_not() -> None:
     ],
 )
 def test_a_number_is_withheld_with_its_reason(people: Population, coverage: float, reason: str) -> None:
-    for figure in (inps(people, coverage, Gate()), net(people, coverage, Gate())):
+    found = figures(people, Evidence(), coverage, Gate())
+    for figure in (found.inps, found.net):
         assert (figure.estimate, figure.reason) == (None, reason)
 
 
 def test_the_gate_lets_through_what_stands_exactly_on_it() -> None:
     people = _people(80, 20, unscored=25)
-    assert inps(people, 0.8, Gate(min_authors=100, max_unscored=0.2)).reason == ""
+    assert figures(people, Evidence(), 0.8, Gate(min_authors=100, max_unscored=0.2)).inps.reason == ""
 
 
 def test_without_any_source_coverage_decides_nothing() -> None:
-    assert inps(_people(80, 20), None, Gate()).reason == ""
+    assert figures(_people(80, 20), Evidence(), None, Gate()).inps.reason == ""
 
 
-@given(_VOICES, st.one_of(st.none(), st.floats(0, 1)))
-def test_there_is_either_a_number_or_a_reason(voices: list[Voice], coverage: float | None) -> None:
-    for figure in (inps(populate(voices), coverage, Gate(min_authors=3)), net(populate(voices), coverage, Gate(3))):
+# -- audits
+
+
+def _audits(
+    pairs: Iterable[tuple[str, str | None, int]], first: int = 0, probability: float = 0.1, **others: Any
+) -> list[Audited]:
+    """(a person's label, the machine's, how many), each of a voice of its own."""
+    made = []
+    for label, machine, times in pairs:
+        for _ in range(times):
+            n, opinion = first + len(made), machine in VALUE
+            value = 0.8 * VALUE.get(machine or "", 0)
+            one = Audited(
+                "a",
+                f"m{n}",
+                n + 1,
+                "2024-03",
+                "",
+                probability,
+                label,
+                machine,
+                value,
+                n,
+                1,
+                int(opinion),
+                "2024-04-02T10:00:00Z",
+            )
+            made.append(one._replace(**others))
+    return made
+
+
+def _drawn(size: int, population: int) -> list[Progress]:
+    return [Progress(Audit("a", "acme", "", "~", "7", size, population, "2024-03", 0, 10**9), size, 0)]
+
+
+_SIXTY = [
+    ("promoter", "promoter", 20),
+    ("detractor", "promoter", 16),
+    ("detractor", "detractor", 12),
+    ("no_opinion", "no_opinion", 12),
+]
+
+
+def _evidence(**others: Any) -> Evidence:
+    return Evidence(_audits(_SIXTY), _drawn(60, 600), 600)._replace(**others)
+
+
+def test_fifty_audits_of_the_window_speak_instead_of_the_machine() -> None:
+    """The machine sees 360 promoters and 120 detractors, where people find 20 and 28 of 60."""
+    found = figures(_people(360, 120, no_opinion=120), _evidence(), 1.0, Gate())
+    assert (found.net.method, found.net.badge) == (AUDITED, "audited (60 labels, last 2024-04-02)")
+    assert found.net.estimate is not None and found.inps.estimate is not None
+    assert found.net.estimate.value == pytest.approx(100 * (20 - 28) / 60, abs=0.1)
+    assert found.inps.estimate.value == pytest.approx(100 * (20 - 28) / 48, abs=0.5)
+    assert (found.net.estimate.n, found.audits.n, found.audits.last[:10]) == (60, 60, "2024-04-02")
+
+
+def test_an_audit_says_how_often_people_agree_and_where_not() -> None:
+    twice = [
+        one._replace(inclusion_prob=0.05) for one in _audits([("detractor", "promoter", 1), ("promoter", None, 1)], 90)
+    ]
+    summary = summarise(weigh([*_audits([("promoter", "promoter", 3)]), *twice], []))
+    assert summary.accuracy == pytest.approx(30 / 50)
+    assert summary.confusion == Counter(
+        {("promoter", "promoter"): 3, ("promoter", "detractor"): 1, ("unscored", "promoter"): 1}
+    )
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        _evidence(covered=479),
+        _evidence(audits=_audits(_SIXTY)[:49]),
+        _evidence(audits=_audits(_SIXTY)[:1]),
+        _evidence(audits=[one._replace(mention_id=f"m{n // 2}") for n, one in enumerate(_audits(_SIXTY))]),
+    ],
+    ids=["of too little of the window", "49", "one", "30 mentions that were drawn twice"],
+)
+def test_too_few_audits_or_of_too_little_leave_the_machine_to_speak(evidence: Evidence) -> None:
+    found = figures(_people(360, 120, no_opinion=120), evidence, 1.0, Gate())
+    assert (found.net.method, found.net.badge) == (COUNTED, UNCALIBRATED)
+
+
+def test_how_many_audits_it_takes_is_the_gates_to_say() -> None:
+    evidence = _evidence(audits=_audits(_SIXTY)[:40], draws=_drawn(40, 600))
+    people = _people(360, 120, no_opinion=120)
+    assert figures(people, evidence, 1.0, _OPEN._replace(audits=40)).net.method == AUDITED
+    assert figures(people, evidence, 1.0, _OPEN._replace(audits=41)).net.method == COUNTED
+
+
+def test_audits_that_leave_too_wide_an_interval_withhold_the_number_rather_than_fall_back() -> None:
+    found = figures(_people(360, 120, no_opinion=120), _evidence(), 1.0, Gate(max_half_width=5))
+    assert found.net.estimate is None
+    assert found.net.reason.startswith("not enough opinions (n = 60 audits leave ±")
+
+
+def test_audits_without_any_opinion_are_no_number_for_inps_and_nought_for_net() -> None:
+    silent = _evidence(audits=_audits([("no_opinion", "promoter", 60)]))
+    found = figures(_people(600, 0), silent, 1.0, Gate())
+    assert found.inps.reason == "not enough opinions (n = 0 among the audits)"
+    assert found.net.estimate is not None and found.net.estimate.value == pytest.approx(0, abs=1e-9)
+
+
+def test_mentions_that_are_not_of_the_brand_count_nowhere() -> None:
+    noisy = _evidence(audits=_audits([("promoter", "promoter", 30), ("not_us", "promoter", 30)]))
+    found = figures(_people(600, 0), noisy, 1.0, Gate())
+    for figure in (found.inps, found.net):
+        assert figure.estimate is not None and figure.estimate.value == pytest.approx(100)
+
+
+def test_one_vote_a_voice_in_the_audited_figure_too() -> None:
+    """30 voices praise once, one voice blames 30 times: NET 0, INPS 29/31."""
+    praise = _audits([("promoter", "promoter", 30)])
+    blame = _audits([("detractor", "detractor", 30)], first=30, voice=99, mentions=30, opinions=30)
+    people = populate(
+        [_tally("promoter", 30, value=24.0), _tally("detractor", 30, value=-24.0)],
+        Ballots("", 31, 29.0, 31.0, 29 * 0.8, 60, 930, 30, 0),
+    )
+    whole = [one._replace(inclusion_prob=1.0) for one in (*praise, *blame)]
+    found = figures(people, Evidence(whole, _drawn(60, 60), 60), 1.0, Gate(max_half_width=50))
+    assert found.net.estimate is not None and found.inps.estimate is not None
+    assert found.net.estimate.value == pytest.approx(0, abs=1e-9)
+    assert found.inps.estimate.value == pytest.approx(100 * 29 / 31, abs=1)
+
+
+def test_when_every_flagged_mention_was_read_only_the_rest_is_uncertain() -> None:
+    people = _people(360, 120, no_opinion=120)
+    rest = [one for one in _audits(_SIXTY) if one.machine != "detractor"]
+    flagged = _audits([("detractor", "detractor", 90), ("promoter", "detractor", 30)], first=1000)
+    without = figures(people, _evidence(), 1.0, Gate())
+    found = figures(people, _evidence(census=flagged), 1.0, Gate())
+    assert (found.net.method, found.inps.method) == (STRATIFIED, STRATIFIED)
+    assert found.net.badge == f"all detractors read, others audited ({len(rest) + 120} labels, last 2024-04-02)"
+    assert found.net.estimate is not None and without.net.estimate is not None
+    by_hand = (120 * (30 - 90) / 120 + 360 * (20 - 16) / 36) / 600
+    assert found.net.estimate.value == pytest.approx(100 * by_hand, abs=0.1)
+    assert found.net.estimate.half_width < without.net.estimate.half_width
+
+
+def test_a_part_read_whole_is_no_use_without_enough_audits_of_the_rest() -> None:
+    people, flagged = _people(360, 120, no_opinion=120), _audits([("detractor", "detractor", 120)], first=1000)
+    few = [one for one in _audits(_SIXTY) if one.machine != "detractor"][:29]
+    assert figures(people, _evidence(audits=few, census=flagged), 1.0, Gate()).net.method == COUNTED
+
+
+# -- old errors
+
+
+def _older(times: int = 10) -> list[Audited]:
+    """The machine takes half of the detractors for promoters."""
+    pairs = [
+        ("promoter", "promoter", 4),
+        ("passive", "passive", 4),
+        ("detractor", "detractor", 2),
+        ("detractor", "promoter", 2),
+        ("no_opinion", "no_opinion", 4),
+    ]
+    return _audits([(label, machine, n * times) for label, machine, n in pairs], first=5000)
+
+
+def test_without_audits_of_the_window_a_hundred_older_ones_correct_the_count() -> None:
+    found = figures(_people(360, 120, no_opinion=120), Evidence(older=_older()), 1.0, Gate(max_half_width=40))
+    assert (found.net.method, found.net.badge) == (CORRECTED, "assumes unchanged errors (160 labels, last 2024-04-02)")
+    assert found.net.estimate is not None and found.inps.estimate is not None
+    assert found.net.estimate.value == pytest.approx(0, abs=3)
+    assert found.inps.estimate.value == pytest.approx(0, abs=4)
+    assert found.drift is not None and found.drift.verdict.startswith("too few recent audits")
+
+
+def test_a_window_audited_enough_does_not_look_back_but_says_whether_errors_changed() -> None:
+    found = figures(_people(360, 120, no_opinion=120), _evidence(older=_older()), 1.0, Gate())
+    assert found.net.method == AUDITED
+    assert found.drift is not None and found.drift.verdict == "errors look unchanged"
+
+
+def test_ninety_nine_older_audits_are_too_few() -> None:
+    found = figures(_people(360, 120, no_opinion=120), Evidence(older=_older()[:99]), 1.0, Gate())
+    assert (found.net.method, found.drift) == (COUNTED, None)
+
+
+# -- what holds of every window
+
+
+@given(
+    st.tuples(*[st.integers(0, 80)] * 4),
+    st.lists(
+        st.tuples(st.sampled_from([*_LABELS, "not_us"]), st.sampled_from([*_LABELS, None]), st.integers(0, 15)),
+        max_size=12,
+    ),
+    st.one_of(st.none(), st.floats(0, 1)),
+    st.booleans(),
+)
+def test_there_is_either_a_number_or_a_reason(
+    people: tuple[int, int, int, int], pairs: list[tuple[str, str | None, int]], coverage: float | None, old: bool
+) -> None:
+    population, audits = _people(*people), _audits(pairs)
+    evidence = Evidence(audits, _drawn(max(1, len(audits)), max(1, population.eligible)), population.eligible)
+    found = figures(population, evidence._replace(older=_older()) if old else evidence, coverage, Gate(min_authors=3))
+    for figure in (found.inps, found.net):
         assert (figure.estimate is None) == bool(figure.reason)
+        if figure.estimate:
+            assert -100 <= figure.estimate.low <= figure.estimate.value <= figure.estimate.high <= 100

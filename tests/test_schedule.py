@@ -421,7 +421,7 @@ def test_chores_are_done_at_the_start_and_then_each_at_its_own_pace(desk: Desk) 
         desk.rota.tick()
         done.update(desk.engine.take())
         desk.now += timedelta(seconds=1)
-    assert done == {"index": 60, "beat": 60, "tidy": 1, "sweep": 12}
+    assert done == {"settle": 60, "beat": 60, "tidy": 1, "honest": 1, "sweep": 12}
 
 
 def test_new_posts_are_made_searchable_at_the_next_tick(desk: Desk) -> None:
@@ -430,10 +430,10 @@ def test_new_posts_are_made_searchable_at_the_next_tick(desk: Desk) -> None:
     watch = desk.watches[0]
     desk.rota._ended(watch, made.run(watch, started_at=stamp(NOW), finished_at=stamp(NOW), new=0))
     desk.rota.tick()
-    assert "index" not in desk.engine.take()
+    assert "settle" not in desk.engine.take()
     desk.rota._ended(watch, made.run(watch, started_at=stamp(NOW), finished_at=stamp(NOW), new=1))
     desk.rota.tick()
-    assert desk.engine.take().count("index") == 1
+    assert desk.engine.take().count("settle") == 1
 
 
 def test_everything_that_is_due_is_handed_out_in_one_tick_the_longest_waiting_first(tmp_path: Path) -> None:

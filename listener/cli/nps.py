@@ -17,7 +17,7 @@ from listener.nps.estimate import Evidence, Figures, Gate, figures
 from listener.nps.population import Population, by_group
 from listener.report import json as as_json
 from listener.report import words
-from listener.report.trend import weeks
+from listener.report.trend import LONGEST, weeks
 from storage.records import stamp
 from storage.records_nps import Tally
 
@@ -48,6 +48,8 @@ def nps_command(ctx: click.Context, window: Window, brands: tuple[str, ...], by:
     """Print the implied NPS with its interval, or why there is no number."""
     with opened(ctx) as app:
         since, until = window.between(app.config.settings.zone, app.now())
+        if by == "week" and until - since > LONGEST:
+            raise click.UsageError(f"--by week: the window is longer than {LONGEST.days} days: choose a later --since.")
         names = chosen(app, brands)
         app.sync_watches()
         app.settle()

@@ -26,7 +26,7 @@ def net_audited(
     sample: Sequence[Weighted],
     population: Population,
     census: Sequence[Audited] = (),
-    trust: tuple[float, float] | None = None,
+    trust: float | None = None,
 ) -> Ratio | None:
     """Σ v / the number of mentions, those that are not of the brand left out of both. `census` are the audited mentions
     of a part that was read whole; `sample` must then hold none of it; `trust` as in `ratio`."""
@@ -47,7 +47,7 @@ def inps_audited(
     sample: Sequence[Weighted],
     population: Population,
     census: Sequence[Audited] = (),
-    trust: tuple[float, float] | None = None,
+    trust: float | None = None,
 ) -> Ratio | None:
     """The mean over voices with an opinion of the mean of their opinions: a mention counts 1 / its voice's opinions.
 

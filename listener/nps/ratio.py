@@ -34,17 +34,17 @@ class Known(NamedTuple):
 class Ratio(NamedTuple):
     """Σy / Σo with its variance: `sampling` for having read a sample only, `spread` for the population's being itself
     one that might have come out otherwise. `votes` is how many equal votes the labels are worth, `n` how many labels
-    were drawn, `trust` the two λ that the predictions got."""
+    were drawn, `trust` the λ that the predictions got."""
 
     value: float
     sampling: float
     spread: float
     votes: float
     n: int
-    trust: tuple[float, float]
+    trust: float
 
     def estimate(self, n: int) -> Estimate:
-        """In points, by Student's t with two degrees spent on λ; `n` is the number to say beside it.
+        """In points, by Student's t with two degrees spent, on the mean and on λ; `n` is the number to say beside it.
 
         Half as many votes are added as to plain counts: all three draw a lopsided window too far to the middle, none
         leaves no width where all labels agree. In the benchmark's worlds half of them covers best.
@@ -54,38 +54,38 @@ class Ratio(NamedTuple):
 
 
 def ratio(
-    sample: Sequence[Seen], known: Known, census: Sequence[Seen] = (), trust: tuple[float, float] | None = None
+    sample: Sequence[Seen], known: Known, census: Sequence[Seen] = (), trust: float | None = None
 ) -> Ratio | None:
     """Σy / Σo of a population, or None where nobody who was read counts, or fewer than two were drawn.
 
     `known` is of the mentions outside `census`, a part of which every mention was read. In the rest, numerator and
-    denominator are each m = λ·F + Σ w (y − λ·f) / Σ w with λ = clip(cov_w(y, f) / var_w(f), 0, 1): A. Angelopoulos,
-    J. Duchi and T. Zrnic, "PPI++: Efficient Prediction-Powered Inference", 2023 (arXiv 2311.01453); F is here the mean
-    over the whole population and not over its unread rest, which comes to the same. `trust` fixes the λ; (0, 0) is
-    labels alone, which are also taken where the predictions leave them less sure. The variance is that of the
-    linearised ratio (C.-E. Särndal, B. Swensson and J. Wretman, "Model Assisted Survey Sampling", 1992, 5.6–5.7).
+    denominator are each m = λ·F + Σ w (y − λ·f) / Σ w: A. Angelopoulos, J. Duchi and T. Zrnic, "PPI++: Efficient
+    Prediction-Powered Inference", 2023 (arXiv 2311.01453); F is here the mean over the whole population and not over
+    its unread rest, which comes to the same. One λ = clip(cov_w(d, g) / var_w(g), 0, 1) serves both, tuned as theirs is
+    on the estimating equation: d = y − θ·o and its prediction g = f − θ·x, with θ of the labels alone. `trust` fixes λ;
+    0 is labels alone. The variance is that of the linearised ratio (C.-E. Särndal, B. Swensson and J. Wretman, "Model
+    Assisted Survey Sampling", 1992, 5.6–5.7).
     """
     if len(sample) < 2:
         return None
     if trust is not None:
         return _ratio(sample, known, census, trust)
-    total = sum(seen.weight for seen in sample)
-    weights = [seen.weight / total for seen in sample]
-    tuned = (
-        _tuned([seen.y for seen in sample], [seen.f for seen in sample], weights),
-        _tuned([seen.o for seen in sample], [seen.x for seen in sample], weights),
-    )
-    helped, alone = _ratio(sample, known, census, tuned), _ratio(sample, known, census, (0.0, 0.0))
-    return alone if helped is None or (alone and alone.sampling < helped.sampling) else helped
+    alone = _ratio(sample, known, census, 0.0)
+    if alone is None:
+        return None
+    told = [seen.y - alone.value * seen.o for seen in sample]
+    predicted = [seen.f - alone.value * seen.x for seen in sample]
+    tuned = _tuned(told, predicted, [seen.weight for seen in sample])
+    return _ratio(sample, known, census, tuned) or alone
 
 
-def _ratio(sample: Sequence[Seen], known: Known, census: Sequence[Seen], trust: tuple[float, float]) -> Ratio | None:
+def _ratio(sample: Sequence[Seen], known: Known, census: Sequence[Seen], trust: float) -> Ratio | None:
     everyone = known.mentions + len(census)
     rest = known.mentions / everyone
     total = sum(seen.weight for seen in sample)
     weights = [seen.weight / total for seen in sample]
-    m_y = known.f * trust[0] + sum(w * (s.y - trust[0] * s.f) for s, w in zip(sample, weights, strict=True))
-    m_o = known.x * trust[1] + sum(w * (s.o - trust[1] * s.x) for s, w in zip(sample, weights, strict=True))
+    m_y = known.f * trust + sum(w * (s.y - trust * s.f) for s, w in zip(sample, weights, strict=True))
+    m_o = known.x * trust + sum(w * (s.o - trust * s.x) for s, w in zip(sample, weights, strict=True))
     m_y = rest * m_y + sum(seen.y for seen in census) / everyone
     m_o = rest * m_o + sum(seen.o for seen in census) / everyone
     whole = [(seen, rest * weight) for seen, weight in zip(sample, weights, strict=True) if seen.o]
@@ -93,7 +93,7 @@ def _ratio(sample: Sequence[Seen], known: Known, census: Sequence[Seen], trust: 
     if m_o <= 0 or not whole:
         return None
     value = m_y / m_o
-    residuals = [s.y - trust[0] * s.f - value * (s.o - trust[1] * s.x) for s in sample]
+    residuals = [s.y - trust * s.f - value * (s.o - trust * s.x) for s in sample]
     return Ratio(
         value=value,
         sampling=(rest / m_o) ** 2 * _variance(sample, residuals, weights),
@@ -104,13 +104,14 @@ def _ratio(sample: Sequence[Seen], known: Known, census: Sequence[Seen], trust: 
     )
 
 
-def _tuned(truth: Sequence[float], predicted: Sequence[float], weights: Sequence[float]) -> float:
-    """What of the prediction to believe: the slope of the truth upon it, within 0..1; 0.0 where it never varies."""
-    t_mean = sum(w * t for t, w in zip(truth, weights, strict=True))
-    p_mean = sum(w * p for p, w in zip(predicted, weights, strict=True))
-    both = sum(w * (t - t_mean) * (p - p_mean) for t, p, w in zip(truth, predicted, weights, strict=True))
-    alone = sum(w * (p - p_mean) ** 2 for p, w in zip(predicted, weights, strict=True))
-    return min(1.0, max(0.0, both / alone)) if alone > 1e-12 else 0.0
+def _tuned(told: Sequence[float], predicted: Sequence[float], weights: Sequence[float]) -> float:
+    """What of the prediction to believe: the slope of what was told upon it, within 0..1; 0.0 where it never varies."""
+    total = sum(weights)
+    told_mean = sum(w * t for t, w in zip(told, weights, strict=True)) / total
+    mean = sum(w * p for p, w in zip(predicted, weights, strict=True)) / total
+    both = sum(w * (t - told_mean) * (p - mean) for t, p, w in zip(told, predicted, weights, strict=True))
+    alone = sum(w * (p - mean) ** 2 for p, w in zip(predicted, weights, strict=True))
+    return min(1.0, max(0.0, both / alone)) if alone > 1e-12 * total else 0.0
 
 
 def _variance(sample: Sequence[Seen], residuals: Sequence[float], weights: Sequence[float]) -> float:

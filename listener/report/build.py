@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from listener.coverage import SourceHealth, heard_share, source_health
+from listener.coverage import SourceHealth, before, heard_share, source_health
 from listener.intake import readable
 from listener.measure import Measured, measure
 from listener.nps.estimate import Figure, Gate
 from listener.nps.population import Population
 from listener.nps.sensitivity import Band, band, points
-from listener.report.trend import WEEKLY, Trend, Week, trend, weeks
+from listener.report.trend import LONGEST, WEEKLY, Trend, Week, trend, weeks
 from storage.contract import Store
 from storage.records import Finding, moment, stamp
 from storage.records_nps import Seam, Variant
@@ -97,7 +97,7 @@ def build(
     window = (stamp(since), stamp(until))
     sources = source_health(store, since, until, unasked)
     measured = measure(store, brand, since, until, heard_share(sources), gate)
-    both = store.seams(brand, stamp(since - (until - since)), window[1])
+    both = store.seams(brand, stamp(before(since, until - since)), window[1])
     variants = store.variants(brand, *window)
     return Report(
         brand=brand,
@@ -109,7 +109,7 @@ def build(
         band=band(variants),
         with_quarantined=_with_quarantined(measured.population, variants),
         trend=trend(store, brand, since, until, measured, gate, both, unasked),
-        weeks=weeks(store, brand, since, until, zone, gate, unasked) if until - since >= WEEKLY else (),
+        weeks=weeks(store, brand, since, until, zone, gate, unasked) if WEEKLY <= until - since <= LONGEST else (),
         seams=tuple(seam for seam in both if seam.noted_at >= window[0]),
         sources=sources,
         stories=_retold(store, brand, window, top),

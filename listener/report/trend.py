@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
 
-from listener.coverage import heard_share, source_health
+from listener.coverage import before, heard_share, source_health
 from listener.measure import Measured, measure
 from listener.nps.estimate import COUNTED, Figure, Figures, Gate
 from listener.nps.population import VALUE
@@ -16,7 +16,10 @@ from storage.contract import Store
 from storage.records_nps import Seam, Tally
 
 WEEKLY = timedelta(days=14)
-"""From this length on a window is also told week by week."""
+"""From this length on a window is also told week by week,"""
+
+LONGEST = timedelta(days=3 * 366)
+"""and up to this one: nobody reads more weeks than that."""
 
 
 class Trend(NamedTuple):
@@ -50,14 +53,14 @@ def trend(
     unasked: Sequence[str] = (),
 ) -> Trend:
     """`now` is the window itself, `seams` are those of both windows."""
-    began = since - (until - since)
+    began = before(since, until - since)
     coverage = heard_share(source_health(store, began, since, unasked))
-    before = measure(store, brand, began, since, coverage, gate)
-    then, today = before.figures.inps, now.figures.inps
+    past = measure(store, brand, began, since, coverage, gate)
+    then, today = past.figures.inps, now.figures.inps
     reason = _incomparable(then, today, seams)
     if reason or then.estimate is None or today.estimate is None:
         return Trend(began, then, None, reason, None)
-    parts = split(_votes(before.tallies), _votes(now.tallies))
+    parts = split(_votes(past.tallies), _votes(now.tallies))
     return Trend(began, then, change(then.estimate, today.estimate), "", parts)
 
 

@@ -91,7 +91,7 @@ def _try(world: World, replications: int, chance: random.Random) -> dict[str, Tr
         sample, census = _read(world, window, str(chance.random()))
         for name, estimate, truth in (("NET", net_audited, window.net), ("INPS", inps_audited, window.inps)):
             made = estimate(sample, window.population, census)
-            bare = estimate(sample, window.population, census, (0.0, 0.0))
+            bare = estimate(sample, window.population, census, 0.0)
             assert made is not None and bare is not None
             tried[name].estimates.append(made.estimate(world.audits))
             tried[name].alone.append(bare.estimate(world.audits))
