@@ -112,6 +112,28 @@ class RecheckSettings(_Table):
     per_hour: int = Field(default=600, ge=1, le=100_000)
 
 
+class SnippetSettings(_Table):
+    """A reply to copy: {author}, {brand} and {link} are filled in."""
+
+    name: str = Field(min_length=1, max_length=60)
+    text: str = Field(min_length=1, max_length=2000)
+    labels: tuple[Label, ...] = ()
+
+
+class DeskSettings(_Table):
+    bind: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=1, le=65535)
+    address: str = ""
+    session: Duration = timedelta(hours=12)
+    claim: Duration = timedelta(minutes=10)
+    open_within: Duration = timedelta(days=7)
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    answer_within: dict[Label, Duration] = {"detractor": timedelta(hours=4)}
+    proxy_header: str = ""
+    proxy_secret: SecretStr | None = None
+    snippets: tuple[SnippetSettings, ...] = ()
+
+
 class AlertingSettings(_Table):
     max_alert_age: Duration = timedelta(hours=24)
     allow_private: Networks = ()
@@ -122,6 +144,7 @@ class BrandSettings(_Table):
     query: str
     rivals: tuple[str, ...] = ()
     staff: tuple[str, ...] = ()
+    answer_within: dict[Label, Duration] = {}
 
 
 class SourceSettings(BaseModel):
@@ -161,6 +184,7 @@ class Settings(_Table):
     scoring: ScoringSettings = ScoringSettings()
     report: ReportSettings = ReportSettings()
     audit: AuditSettings = AuditSettings()
+    desk: DeskSettings = DeskSettings()
     recheck: RecheckSettings = RecheckSettings()
     alerting: AlertingSettings = AlertingSettings()
     brands: tuple[BrandSettings, ...] = ()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from storage.contract_desk import Desking
 from storage.contract_nps import Estimating
 from storage.records import (
     Alert,
@@ -215,5 +216,5 @@ class Alerting(Protocol):
     def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None: ...
 
 
-class Store(Opening, Pulling, Sweeping, Scoring, Reading, Alerting, Estimating, Protocol):
+class Store(Opening, Pulling, Sweeping, Scoring, Reading, Alerting, Estimating, Desking, Protocol):
     pass
