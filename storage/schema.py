@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from storage import schema_nps
+from storage import schema_desk, schema_nps
 
 
 class Migration(NamedTuple):
@@ -290,4 +290,5 @@ CREATE TABLE calibrations (
 """),
     ),
     Migration("0004_an_nps_that_means_what_it_says", _statements(schema_nps.SCRIPT)),
+    Migration("0005_the_review_desk", _statements(schema_desk.SCRIPT)),
 )

@@ -30,12 +30,13 @@ from storage.records import (
 )
 from storage.records_sweep import Standing, Sweep
 from storage.sqlite_connections import PATIENCE, Connections
+from storage.sqlite_desk import SqliteDesk
 from storage.sqlite_migrations import migrations, refuse_newer
 from storage.sqlite_nps import SqliteNps
 from storage.sqlite_scoring import SqliteScoring
 
 
-class SqliteStore(SqliteScoring, SqliteNps):
+class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk):
     """The whole `storage.contract.Store` on one file."""
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +102,7 @@ class SqliteStore(SqliteScoring, SqliteNps):
     ) -> PageCount:
         with self._write() as connection:
             new, edited, gone = pages.sort_out(connection, arrivals)
-            pages.add(connection, new)
+            pages.add(connection, new, now)
             for arrival in edited:
                 sqlite_search.drop(connection, arrival.post.id)
                 pages.edit(connection, arrival, now)

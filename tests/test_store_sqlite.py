@@ -14,18 +14,21 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from storage import sqlite_lists
 from storage.errors import NewerSchema, StoreError, StoreFull
 from storage.records import PageCount
+from storage.records_desk import Filter
 from storage.schema import MIGRATIONS
 from storage.sqlite import SqliteStore
 from tests.contracts.store import StoreContract
+from tests.contracts.store_desk import DeskContract, all_of, flagged
 from tests.contracts.store_nps import EstimatingContract
-from tests.made import AT, arrival, watch
+from tests.made import AT, ago, arrival, watch
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-class TestSqlite(StoreContract, EstimatingContract):
+class TestSqlite(StoreContract, EstimatingContract, DeskContract):
     pass
 
 
@@ -75,14 +78,18 @@ def test_a_fresh_schema_is_the_migrated_schema(tmp_path: Path, store: SqliteStor
 
 
 def test_every_record_is_its_tables_columns(store: SqliteStore, tmp_path: Path) -> None:
-    from storage import records
+    from storage import records, records_desk
 
     db = Database(tmp_path / "listener.db")
     tables = {"watches": records.Watch, "runs": records.Run, "authors": records.Author, "alerts": records.Alert}
     tables |= {"posts": records.Post, "mentions": records.Mention, "scores": records.Score}
     tables |= {"deliveries": records.Delivery, "coverage": records.Coverage}
+    tables |= {"cases": records_desk.Case, "case_events": records_desk.CaseEvent, "users": records_desk.User}
+    tables |= {"views": records_desk.View}
+    ours = {"cases": {"reminded_at", "voice"}, "users": {"folded"}}
     for table, record in tables.items():
-        columns = [column.name for column in db[table].columns if column.name != "seq"]
+        hidden = {"seq"} | ours.get(table, set())
+        columns = [column.name for column in db[table].columns if column.name not in hidden]
         assert columns == list(record._fields), table
     db.close()
 
@@ -190,3 +197,40 @@ def test_many_threads_and_two_stores_add_the_same_posts_once(store: SqliteStore,
     assert sum(count.new for count in counts) == 100
     assert dict(store.counts()) == {"posts": 100, "mentions": 100, "alerts": 0}
     second.close()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Filter(),
+        Filter(brands=("Acme", "Other")),
+        Filter(sources=("forum",)),
+        Filter(states=("assigned",)),
+        Filter(text="parcel"),
+        Filter(text="parcel", sources=("forum",), brands=("Acme",)),
+        Filter(text="parcel", since=ago(hours=20), until=ago(hours=3)),
+        Filter(text="nowhere"),
+    ],
+    ids=lambda wanted: " ".join(f"{k}={v}" for k, v in wanted._asdict().items() if v),
+)
+def test_pages_that_may_read_few_rows_are_short_and_lose_nothing(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, wanted: Filter
+) -> None:
+    sources, brands, states = ("blogs", "forum", "chat"), ("Acme", "Other", "Third"), ("new", "assigned")
+    page = [
+        flagged(str(n), n, source=sources[n % 3], brand=brands[n % 5 % 3], state=states[n % 2], at=ago(hours=n))
+        for n in range(30)
+    ]
+    words = [one._replace(post=one.post._replace(text="Acme parcel")) if n % 4 else one for n, one in enumerate(page)]
+    store.add_page(words, AT)
+    store.index_posts()
+    asks = (
+        lambda after, limit: store.mentions(wanted, after, limit),
+        lambda after, limit: store.queue(wanted, AT, after, limit),
+    )
+    whole = [all_of(ask, 50) for ask in asks]
+    for limits in ({"ROWS": 4, "RARE": 0}, {"WORDY_ROWS": 3, "MANY": 0}):
+        for name, few in limits.items():
+            monkeypatch.setattr(sqlite_lists, name, few)
+        assert [all_of(ask, 2) for ask in asks] == whole == [all_of(ask, 50) for ask in asks]
+    assert all(whole) or wanted.text == "nowhere"
