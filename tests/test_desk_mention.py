@@ -311,7 +311,7 @@ def test_every_action_works_as_a_plain_form_and_comes_back(desk: DeskAt) -> None
     page = client.get(f"/mentions/{its_id}").text
     for part in (
         "labelled it detractor",
-        "assigned it to ann",
+        "took it",
         "snoozed it until Tue 24 Nov",
         "they called",
         "(undone)",

@@ -183,6 +183,7 @@ _DID = {
     "noted": "noted",
     "reopened": "opened it again",
     "undone": "undid what was done before",
+    "woken": "woke it: its snooze has ended",
 }
 
 
@@ -199,6 +200,8 @@ def _happened(event: CaseEvent, now: datetime, zone: tzinfo) -> Happened:
     detail = when(event.detail, now, zone).exact if event.what == "snoozed" else words(event.detail)
     did = _DID.get(event.what, words(event.what)).format(detail)
     who = event.who or "Listener"
+    if event.what == "assigned" and event.detail == event.who:
+        did = "took it"
     if event.what == "reopened" and not event.who:
         did = "opened it again: the author has written more"
     note = event.detail if event.what == "noted" else ""

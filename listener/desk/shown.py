@@ -152,7 +152,7 @@ def when(at: str, now: datetime, zone: tzinfo) -> When:
     ago = f"{span(passed)} ago" if passed >= timedelta(minutes=1) else "just now"
     if passed < timedelta():
         ago = f"in {span(-passed)}"
-    return When(stamp(then), ago, f"{then.astimezone(zone):%a %d %b %Y, %H:%M %Z}")
+    return When(at, ago, f"{then.astimezone(zone):%a %d %b %Y, %H:%M %Z}")
 
 
 def span(time: timedelta) -> str:

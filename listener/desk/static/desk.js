@@ -7,16 +7,17 @@
   const bulk = document.getElementById("bulk");
   const undo = document.getElementById("undo");
   let current = "";
-
   let fading = 0;
+
   const say = (text) => {
     if (!flash) return;
     flash.textContent = text;
     clearTimeout(fading);
     if (text) fading = setTimeout(() => say(""), 8000);
   };
+
   document.documentElement.classList.add("js");
-  if (flash?.textContent) setTimeout(() => say(""), 8000);
+  say(flash?.textContent);
 
   const rows = () => [...document.querySelectorAll(".rows > .row")];
   const row = () => document.activeElement.closest(".row") || document.getElementById(current);
