@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from listener.sentiment.english import NAMES, English, Spelling
 from listener.sentiment.model import LABELS, Model, Triple, shipped, softmax
-from listener.sentiment.normal import normalise
+from listener.sentiment.normal import _Tokens, normalise
 from tests.contracts.scorers import hostile
 
 MODELS = Path(str(files("listener.sentiment") / "models"))
@@ -118,6 +118,24 @@ def test_a_normalised_text_is_one_line_of_single_spaces(text: str) -> None:
     assert line == " ".join(line.split())
     assert not re.search(r"[\n\0A-Z]", line)
     assert all("_" not in word for word in line.split(" ") if word != "_")  # which English's signs begin with
+
+
+def test_the_memory_of_tokens_is_bounded() -> None:
+    remembered = _Tokens()
+    for number in range(40_000):
+        assert remembered[f"a{chr(0x4E00 + number % 20_000)}{'b' * (number // 20_000)}"]
+    assert len(remembered) <= 1 << 15
+    assert remembered["Sooooo" * 5] == "sooo" * 5
+    assert "Sooooo" * 5 not in remembered
+
+
+def test_the_words_that_say_most_are_few_and_rise_from_blame_to_praise() -> None:
+    words = MODEL.words("Das ist schlecht und peinlich! Das andere: wunderschön, danke, danke. " * 9, "de")
+    weights = [weight for _, weight in words]
+    assert weights == sorted(weights)
+    assert words[0][0] in ("schlecht", "peinlich")
+    assert words[-1][0] in ("danke", "wunderschön")
+    assert len({word for word, _ in words}) == len(words) <= 10
 
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="'")))

@@ -92,6 +92,20 @@ def test_a_verdict_explains_itself_with_its_strongest_words() -> None:
     assert "slow" not in words
 
 
+def test_a_label_that_states_no_opinion_is_explained_by_the_users_words_alone() -> None:
+    asked = Text("Does Acme support a nice dark mode?", "Acme", "en")
+    assert SCORER.score(asked)[:1] == ("no_opinion",)
+    assert SCORER.score(asked).explanation == ()
+    taught = DefaultScorer(words={"": {"mode": 0.1}}).score(asked)
+    assert (taught.label, taught.explanation) == ("no_opinion", (("mode", 0.1),))
+
+
+def test_an_opinion_without_a_word_that_is_known_shows_what_the_model_makes_of_its_words() -> None:
+    verdict = SCORER.score(Text("Das ist schlecht, traurig und peinlich.", "Acme", "de"))
+    assert verdict.label == "detractor"
+    assert {"schlecht", "traurig", "peinlich"} <= dict(verdict.explanation).keys()
+
+
 @given(st.tuples(*[st.floats(0.001, 1)] * 3), st.tuples(*[st.floats(-1, 1)] * 3))
 def test_the_likeliest_label_wins_once_the_lean_is_added(odds: tuple[float, ...], lean: tuple[float, ...]) -> None:
     x, y, z = (one / sum(odds) for one in odds)
@@ -337,6 +351,7 @@ def test_a_megabyte_of_anything_is_scored_within_the_bound(unit: str) -> None:
 
 def test_scores_depend_neither_on_order_nor_on_what_was_scored_before() -> None:
     texts = [Text(text, "Acme", "en") for many in PINNED.values() for text in many]
+    texts[1::3] = [Text(f"{GERMAN} {n}", "Acme", "de") for n in range(len(texts[1::3]))]
     once = SCORER.score_many(texts)
     assert SCORER.score_many(texts[::-1])[::-1] == once
     with ThreadPoolExecutor(4) as pool:
