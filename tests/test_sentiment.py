@@ -69,6 +69,45 @@ def test_support_talk_is_labelled_as_a_person_would(label: str, text: str) -> No
     assert score(text).label == label
 
 
+SHORT = {
+    "detractor": [
+        *("Not good", "not good at all", "not happy", "not great", "no good", "It's not good", "isn't very useful"),
+        *("could be better", "Should be better.", "never again", "I don't like it"),
+        *("does not work", "would not recommend", "don't buy it", "bad", "Too slow"),
+    ],
+    "promoter": [
+        *("Good", "Great!", "Love it", "works great", "not bad", "Not bad at all", "can't complain", "No problems"),
+        *("highly recommended", "couldn't be happier", "nothing wrong with it", "Thank you so much!"),
+    ],
+    None: [
+        *("ok", "OK.", "it's fine", "fine", "meh", "it's okay", "so so"),
+        *("Is it good?", "Hello", "yes"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("label", "text"), [(label, text) for label, many in SHORT.items() for text in many])
+def test_a_few_plain_words_are_labelled_as_a_person_would(label: str | None, text: str) -> None:
+    assert {score(text, "").label, score(text).label} <= ({label} if label else {"passive", "no_opinion"})
+
+
+@pytest.mark.parametrize(
+    ("language", "praise", "blame"),
+    [
+        ("de", "super", "schlecht"),
+        ("es", "excelente", "malo"),
+        ("it", "ottimo", "brutto"),
+        ("ru", "прекрасно", "плохо"),
+        ("sk", "výborné", "zlé"),
+        ("fi", "loistava", "huono"),
+        ("tr", "harika", "berbat"),
+        ("ja", "最高", "ひどい"),
+    ],
+)
+def test_one_word_says_as_much_in_other_languages(language: str, praise: str, blame: str) -> None:
+    assert (score(praise, "", language).label, score(blame, "", language).label) == ("promoter", "detractor")
+
+
 def test_what_it_is_unsure_of_says_so() -> None:
     asked = score("Why is Acme so slow today?")
     assert (asked.label, asked.tags) == ("passive", ("low_confidence",))
@@ -361,7 +400,7 @@ def test_scores_depend_neither_on_order_nor_on_what_was_scored_before() -> None:
 
 def test_the_id_names_a_version_and_changes_with_whatever_decides_about_scores() -> None:
     default: Scorer = DefaultScorer()
-    assert default.id == "listener@2"
+    assert default.id == "listener@3"
     others = [
         DefaultScorer(rivals={"Acme": ["Foo"]}),
         DefaultScorer(rivals={"Acme": ["Bar"]}),
@@ -370,14 +409,23 @@ def test_the_id_names_a_version_and_changes_with_whatever_decides_about_scores()
     others.append(DefaultScorer(["en"]))
     assert DefaultScorer(rivals={"Acme": []}).id == default.id, "a brand without rivals decides nothing"
     assert len({default.id, *(other.id for other in others)}) == 5
-    assert all(other.id.startswith("listener@2+") for other in others)
+    assert all(other.id.startswith("listener@3+") for other in others)
     assert default.score(Text(ENGLISH)).scorer == default.id
+
+
+def test_a_brands_id_changes_with_its_own_rivals_and_with_no_others() -> None:
+    default, rivalled = DefaultScorer(), DefaultScorer(rivals={"Acme": ["Foo", "Bar"]})
+    assert rivalled.id_for("Other") == default.id_for("Acme") == default.id
+    assert rivalled.score(Text(ENGLISH, "Other", "en")) == default.score(Text(ENGLISH, "Other", "en"))
+    same = DefaultScorer(rivals={"ACME": ["Bar", "Foo"], "Other": ["Acme"]})
+    assert rivalled.id_for("acme") == same.id_for("Acme") != default.id
+    assert same.id_for("Other") not in {default.id, same.id_for("Acme")}
 
 
 def test_the_overlay_does_not_change_without_the_version() -> None:
     shipped = files("listener.sentiment").joinpath("overlay.tsv").read_bytes()
     digest = hashlib.blake2b(shipped.replace(b"\r\n", b"\n"), digest_size=8).hexdigest()
-    assert (DefaultScorer().id, digest) == ("listener@2", "88791389ebde48cf")
+    assert (DefaultScorer().id, digest) == ("listener@3", "88791389ebde48cf")
 
 
 # --- the overlay ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """English: VADER, the small model and the manner of a text, weighed against each other by a layer of weights.
 
 What the layer looks at is `Spelling.features`; `listener.sentiment.train` fits its weights to people's labels, with
-held-out scores of the model.
+held-out scores of the model. Texts of up to SHORT words have a model and a layer of their own: the shares and averages
+that tweets teach are wild there ("Not good" is half praise), and a few words are how people say the plainest things.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import partial
 from itertools import repeat
 from math import fsum, log1p
 from operator import mul
+from typing import Any, NamedTuple
 
 from listener.sentiment.focus import is_question, sentences
 from listener.sentiment.lexicon import overlaid, overlay
@@ -22,6 +24,11 @@ from listener.sentiment.vader import Vader, stock
 
 LANGUAGE = "en"
 
+SHORT = 4
+"""Words and stops of a normalised text up to which `SHORT_MODEL` reads it."""
+
+SHORT_MODEL = "en-short"
+
 NAMES = (
     "stock_neg", "stock_pos", "stock_compound",
     "support_neg", "support_neu", "support_pos", "support_compound", "compound_squared",
@@ -31,7 +38,7 @@ NAMES = (
 )  # fmt: skip
 """Of the features, in order; after them come the model's three scores, centred."""
 
-_NEGATIONS = frozenset(
+NEGATIONS = frozenset(
     [
         *("not", "no", "never", "none", "nothing", "cannot", "without", "nor", "neither", "nobody", "dont", "doesnt"),
         *("didnt", "isnt", "arent", "wasnt", "werent", "wont", "cant", "couldnt", "shouldnt", "wouldnt", "aint"),
@@ -64,14 +71,33 @@ _BLAMED, _UNMET = 0.35, 2.5
 _REACH = 4  # words after a negation that it turns round
 
 
+class _Layer(NamedTuple):
+    """A model, and what its scores and the features weigh for each label."""
+
+    model: str
+    rows: tuple[tuple[Sequence[float], float], ...]
+    lean: Triple
+
+    @classmethod
+    def of(cls, model: str, fitted: Mapping[str, Any]) -> _Layer:
+        rows = zip(fitted.get("weights", ()), fitted.get("bias", ()), strict=True)
+        return cls(model, tuple(rows), tuple(fitted.get("lean", ())))
+
+    def weighed(self, manner: list[float], modelled: Triple, grievance: float) -> Triple:
+        x, y, z = modelled
+        mean = (x + y + z) / 3
+        features = [*manner, x - mean, y - mean, z - mean]
+        negative, neutral, positive = [sum(map(mul, weights, features), bias) for weights, bias in self.rows]
+        return negative + grievance, neutral, positive - grievance
+
+
 class English:
     """Reads with `model`; safe to share between threads. Not bounded: give it what `focus.bounded` leaves."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        layer = shipped().get("english", {})
-        self._rows = tuple(zip(layer.get("weights", ()), layer.get("bias", ()), strict=True))
-        self.lean: Triple = tuple(layer.get("lean", ()))
+        self._usual = _Layer.of(LANGUAGE, shipped().get("english", {}))
+        self._short = _Layer.of(SHORT_MODEL, shipped().get("english_short", {}))
         self.spelling = Spelling()
 
     def scores(self, text: str, brand: str = "") -> Triple:
@@ -79,9 +105,9 @@ class English:
         where a word tells it."""
         return self.read([(text, brand)])[0][0]
 
-    def read(self, asked: Sequence[tuple[str, str]]) -> list[tuple[Triple, Callable[[], Weighed]]]:
-        """For each (text, brand) the scores, and what gives the words that carried them: those that VADER hears with
-        their valences; where it hears none, those that the model does."""
+    def read(self, asked: Sequence[tuple[str, str]]) -> list[tuple[Triple, Triple, Callable[[], Weighed]]]:
+        """For each (text, brand) the scores, the lean to label them with, and what gives the words that carried them:
+        those that VADER hears with their valences; where it hears none, those that the model does."""
         # Stage by stage rather than text by text, so that each finds itself in the processor's caches: a sixth faster.
         spelling = self.spelling
         texts, brands = [text for text, _ in asked], [brand for _, brand in asked]
@@ -89,23 +115,23 @@ class English:
         heard = list(map(spelling.support.read, told))
         lines = list(map(normalise, told))
         signed = list(map(spelling.signed, told, lines))
-        modelled = [self._model.scores_of(line, LANGUAGE) for line in signed]
+        layers = [self._short if is_short(line) else self._usual for line in lines]
+        modelled = [self._model.plain(line, layer.model) for line, layer in zip(signed, layers, strict=True)]
         found = list(map(spelling.telling, lines))
         manners = list(map(spelling.measured, told, found, heard))
         grievances = list(map(spelling.grievance, told, found, brands))
-        said = list(map(partial, repeat(self._said), texts, told, heard))
-        return list(zip(map(self._weighed, manners, modelled, grievances), said, strict=True))
+        scores = map(_Layer.weighed, layers, manners, modelled, grievances)
+        said = map(partial, repeat(self._said), texts, told, heard, layers)
+        return list(zip(scores, [layer.lean for layer in layers], said, strict=True))
 
-    def _weighed(self, manner: list[float], modelled: Triple, grievance: float) -> Triple:
-        x, y, z = modelled
-        mean = (x + y + z) / 3
-        features = [*manner, x - mean, y - mean, z - mean]
-        negative, neutral, positive = [sum(map(mul, weights, features), bias) for weights, bias in self._rows]
-        return negative + grievance, neutral, positive - grievance
-
-    def _said(self, text: str, told: str, heard: Heard) -> Weighed:
+    def _said(self, text: str, told: str, heard: Heard, layer: _Layer) -> Weighed:
         voiced = heard.words if told is text else self.spelling.support.words(text)
-        return tuple(voiced) or self._model.words(text, LANGUAGE)
+        return tuple(voiced) or self._model.words(text, layer.model)
+
+
+def is_short(line: str) -> bool:
+    """Whether a normalised line is read as a text of few words."""
+    return line.count(" ") < SHORT
 
 
 class Spelling:
@@ -119,7 +145,7 @@ class Spelling:
         self._signs = _signs(overlaid(lexicon, ours))
         self._blame = {word: valence for word, valence in ours.items() if valence < 0}
         self._blaming = frozenset(self._blame)
-        self._telling = self._blaming.union(_NEGATIONS, _ASKING, _OURSELVES, _THANKS, _TURNS, _CUSTOMER, _STANDING_IN)
+        self._telling = self._blaming.union(NEGATIONS, _ASKING, _OURSELVES, _THANKS, _TURNS, _CUSTOMER, _STANDING_IN)
         self._has_none_of_ours = frozenset(ours).isdisjoint
 
     def signed(self, text: str, line: str) -> str:
@@ -190,7 +216,7 @@ class Spelling:
             neg, pos, compound,
             support_neg, neutral, support_pos, support_compound, support_compound * support_compound,
             *_voices(heard.valences),
-            log1p(len(found & _NEGATIONS)), log1p(text.count("!")), log1p(asks),
+            log1p(len(found & NEGATIONS)), log1p(text.count("!")), log1p(asks),
             float(asks > 0 and not found.isdisjoint(_ASKING)), log1p(len(text)) - 4,
             float("user" in found and "@" in text), float(text.startswith("@")), log1p(text.count("#")),
             float("url" in found), log1p(text.count("..")), float(not found.isdisjoint(_THANKS)),
@@ -243,5 +269,5 @@ def _signs(lexicon: Mapping[str, float]) -> dict[str, str]:
     }
     signs |= dict.fromkeys(("but", "however", "though"), "_b")
     signs |= {stop: f"_{stop}" for stop in _STOPS}
-    signs |= dict.fromkeys(_NEGATIONS, "_z")
+    signs |= dict.fromkeys(NEGATIONS, "_z")
     return signs

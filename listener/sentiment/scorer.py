@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import starmap
 
 from listener.sentiment.english import LANGUAGE, English
 from listener.sentiment.labels import Thresholds
@@ -13,7 +14,7 @@ from listener.sentiment.toward import Asked, Reading, TowardBrand
 
 # Raise the version with every change to the rules here, in toward.py, labels.py, gate.py, focus.py, language.py,
 # rating.py, normal.py, english.py or overlay.tsv, and to the models.
-_VERSION = "listener@2"
+_VERSION = "listener@3"
 
 DOUBTFUL = frozenset({"hi"})
 """Languages that the models read hardly better than chance: scored only for those who ask for them by name."""
@@ -61,8 +62,7 @@ class DefaultScorer(TowardBrand):
 
     def _read_in(self, language: str, asked: Sequence[Asked]) -> Iterator[Reading]:
         if language == LANGUAGE:
-            for scores, said in self._english.read([(one.told, one.text.brand) for one in asked]):
-                yield Reading(scores, self._english.lean, said)
+            yield from starmap(Reading, self._english.read([(one.told, one.text.brand) for one in asked]))
             return
         bias, lean = self._model.tunings[language]
         lines = [normalise(one.told) for one in asked]

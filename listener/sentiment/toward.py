@@ -93,7 +93,8 @@ class TowardBrand:
         self._words = {brand.casefold(): _folded(weights) for brand, weights in (words or {}).items()}
         self._calibrations = {brand.casefold(): from_json(text) for brand, text in (calibrations or {}).items()}
         self._ear = lru_cache(maxsize=256)(self._ear_for)
-        self.id = self._identity(version, frozenset(usual))
+        self._plain_id = self._identity(version, frozenset(usual), {})
+        self.id = self._identity(version, frozenset(usual), self._rivals)
 
     def id_for(self, brand: str) -> str:
         return self._ear(brand).id
@@ -149,17 +150,18 @@ class TowardBrand:
         folded = brand.casefold()
         words = {**self._words.get("", {}), **self._words.get(folded, {})}
         calibration = self._calibrations.get(folded, IDENTITY)
-        own = digest((sorted(words.items()), calibration))
         idle = calibration.changes_nothing
-        id_ = self.id if idle and not words else f"{self.id}+{own}"
-        return Ear(Focus(brand, self._rivals.get(folded, ())), words, None if idle else calibration, id_)
+        rivals = self._rivals.get(folded, ())
+        own = digest((sorted(words.items()), calibration, sorted(rivals)))
+        id_ = self._plain_id if idle and not words and not rivals else f"{self._plain_id}+{own}"
+        return Ear(Focus(brand, rivals), words, None if idle else calibration, id_)
 
-    def _identity(self, version: str, usual: frozenset[str]) -> str:
+    def _identity(self, version: str, usual: frozenset[str], rivals: Mapping[str, Sequence[str]]) -> str:
         """The name and version, and a digest of whatever else than the defaults decides about scores."""
-        rivals = {brand: sorted(names) for brand, names in sorted(self._rivals.items())}
-        if self._thresholds == Thresholds() and not rivals and self._languages == usual:
+        named = {brand: sorted(names) for brand, names in sorted(rivals.items())}
+        if self._thresholds == Thresholds() and not named and self._languages == usual:
             return version
-        return f"{version}+{digest((self._thresholds, rivals, sorted(self._languages)))}"
+        return f"{version}+{digest((self._thresholds, named, sorted(self._languages)))}"
 
 
 def strongest(weighed: Sequence[tuple[str, float]]) -> Weighed:
