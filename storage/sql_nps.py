@@ -232,4 +232,5 @@ ORDER BY s.noted_at, s.what"""
 ADD_REPORT = insert("reports", StoredReport, "ON CONFLICT (id) DO NOTHING")
 REPORT = f"SELECT {columns(StoredReport)} FROM reports WHERE id >= ? AND id < ? ORDER BY id LIMIT 2"
 REPORTS = """
-SELECT id, brands, since, until, form, made_at, fingerprint, '' FROM reports ORDER BY made_at DESC, id LIMIT ?"""
+SELECT id, brands, since, until, form, made_at, fingerprint, '', quotes FROM reports
+ORDER BY made_at DESC, id LIMIT ?"""

@@ -7,7 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ VOTE = {"promoter": 1, "passive": 0, "detractor": -1}
 @contextmanager
 def clock(at: datetime = NOW) -> Iterator[None]:
     """Whatever `listener` is called inside takes it to be `at`."""
-    with mock.patch("listener.app.App", partial(App, now=lambda: at)):
+    with mock.patch("listener.app.App", partial(App, now=lambda: at.astimezone(UTC))):
         yield
 
 

@@ -180,6 +180,7 @@ def test_one_audit_is_told_of_and_changes_no_figure(command: Command) -> None:
     (told,) = _answers(command)
     assert (told["inps"], told["net"]) == (before["inps"], before["net"])
     assert (told["audits"]["labelled"], told["audits"]["confusion"]) == (1, {"promoter": {"detractor": 1}})
+    assert "; 1 labelled, the last on 2026-11-22; drawn from" in command("nps").out, "one label is no share"
 
 
 def _taken_away(command: Command, source_ids: list[str]) -> None:
@@ -364,6 +365,13 @@ def test_each_source_answers_for_its_own_coverage(tmp_path: Path) -> None:
     assert told["inps"]["reason"].startswith("not enough coverage (50%")
     assert [part["inps"]["value"] for part in told["parts"]] == [100.0, None]
     assert told["parts"][1]["inps"]["reason"].startswith("not enough coverage (0%")
+
+
+def test_more_weeks_than_anybody_reads_are_not_asked_for(command: Command) -> None:
+    ended = command("nps", "--by", "week", "--since", "2000-01-01")
+    assert (ended.code, ended.out) == (2, "") and "choose a later --since" in ended.err
+    assert _answers(command, "--since", "2000-01-01"), "the whole is told all the same"
+    assert command("report", "--json", "--since", "2000-01-01").json["reports"][0]["weeks"] == []
 
 
 def test_no_part_has_a_number_of_nothing(command: Command) -> None:

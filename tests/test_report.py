@@ -279,7 +279,7 @@ def _anything(chance: random.Random) -> list[Arrival]:
     return made
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(48))
 def test_whatever_the_world_the_figures_are_numbers_with_intervals_or_reasons(store: SqliteStore, seed: int) -> None:
     chance = random.Random(seed)
     said = _anything(chance)

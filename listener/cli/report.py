@@ -59,6 +59,10 @@ def report_command(
                 raise click.UsageError(
                     f"no single report's id begins with '{again}': `listener report --list` has them."
                 )
+            if not stored.body:
+                raise click.UsageError(
+                    f"report {stored.id} is gone: it quoted a post that its source has taken away since then."
+                )
             rendered = stored.body
         else:
             since, until = window.between(app.config.settings.zone, app.now())
@@ -108,6 +112,7 @@ def keep(app: Any, reports: list[Report], form: str, rendered: str) -> StoredRep
         made_at=stamp(app.now()),
         fingerprint=fingerprint,
         body=rendered,
+        quotes=" ".join(sorted(frozenset[str]().union(*(report.quoted for report in reports)))),
     )
     app.store.add_report(stored)
     return stored

@@ -9,6 +9,7 @@ from typing import Protocol
 from listener.coverage import SourceHealth
 from listener.measure import Measured
 from listener.nps.audits import AuditSummary
+from listener.nps.drift import FEWEST
 from listener.nps.estimate import CORRECTED, Figure
 from listener.nps.trend import Split
 from listener.report.build import Excerpt, Report, Retold
@@ -119,7 +120,8 @@ def audits(measured: Measured) -> str:
         return "none labelled in this window: the figures rest on the machine and on how it erred before"
     if not found.n:
         return "none labelled in this window: the figures rest on the machine alone (see `listener audit`)"
-    agreed = "" if found.accuracy is None else f"; people agree with the machine on {found.accuracy:.0%}"
+    told = found.accuracy is not None and found.n >= FEWEST  # a share of fewer tells nothing
+    agreed = f"; people agree with the machine on {found.accuracy:.0%}" if told else ""
     drift = measured.figures.drift
     return (
         f"{found.n} labelled, the last on {found.last[:10]}{agreed}; "

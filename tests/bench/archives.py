@@ -190,8 +190,11 @@ def _audit(connection: sqlite3.Connection, mentions: int, now: datetime) -> None
 def _draw(connection: sqlite3.Connection, audit: Audit, labelled: int, chance: random.Random, now: datetime) -> None:
     connection.execute(sql_nps.ADD_AUDIT, audit)
     read = 0
-    while read < audit.size:
-        seq = chance.randint(audit.after_seq + 1, audit.upto_seq)
+    for seq in chance.sample(
+        range(audit.after_seq + 1, audit.upto_seq + 1), min(2 * audit.size + 20, audit.population)
+    ):
+        if read == audit.size:
+            break
         row = connection.execute("SELECT id, label, left_out FROM mentions WHERE seq = ?", (seq,)).fetchone()
         if row[2]:
             continue
