@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -206,3 +207,7 @@ def _draw(connection: sqlite3.Connection, audit: Audit, labelled: int, chance: r
             review = Review(label_id, its_id, said or "", "ann", stamp(now), "audit", None, audit.id)
             connection.execute(sql_scoring.ADD_REVIEW, review)
         read += 1
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]), int(sys.argv[2]), datetime.fromisoformat(sys.argv[3]))
