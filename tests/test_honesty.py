@@ -145,6 +145,25 @@ def test_audits_of_another_time_do_not_speak_for_this_one(command: Command) -> N
     assert f"{told['audits']['covered']:.0%} of what counts" in command("nps").out
 
 
+@pytest.mark.parametrize("idle_first", [False, True])
+def test_a_draw_that_nobody_reads_for_does_not_speak_for_its_window(command: Command, idle_first: bool) -> None:
+    """Though some of what it drew has labels: another draw, of the first days only, took the same."""
+    read = "SELECT d.mention_id FROM audit_draws d JOIN audits a ON a.id = d.audit_id WHERE a.size = 100"
+
+    def draw(at: datetime, *options: str) -> None:
+        with clock(at):
+            assert command("audit", "draw", "--seed", "1", "--since", "7d", *options).code == 0
+
+    if idle_first:
+        draw(NOW - timedelta(hours=2), "--n", "400")
+    draw(NOW - timedelta(hours=1), "--n", "100", "--until", "3d")
+    _reviewed(command, "audit", f"m.id IN ({read})", TRUTH.__getitem__)
+    if not idle_first:
+        draw(NOW + timedelta(hours=1), "--n", "400")
+    told = _nps(command)
+    assert told["inps"]["method"] == "counted" and 0.5 < told["audits"]["covered"] < 0.8
+
+
 def test_labels_that_chance_did_not_draw_change_nothing(command: Command) -> None:
     """Whoever looks through what is flagged, or comes across this and that, has not seen what is usual."""
     raw = _figures(command)
