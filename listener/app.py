@@ -117,9 +117,7 @@ class App:
         return build(calibrations=calibrations) if calibrations else scorer
 
     def intake(self, rules: Sequence[Rule] = ()) -> Intake:
-        settings = self.config.settings
-        staff = {handle.lower().removeprefix("@") for brand in settings.brands for handle in brand.staff}
-        return Intake(self.matcher, self.scorer, rules, settings.alerting.max_alert_age, staff)
+        return Intake(self.matcher, self.scorer, rules, self.config.settings.alerting.max_alert_age, self._staff())
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())
@@ -185,13 +183,22 @@ class App:
                 tell_stories(self.store, self.now())
 
     def keep_honest(self) -> None:
-        """Note what has changed under the figures, and make today's draws of mentions for people to label."""
+        """Note what has changed under the figures, leave out our own people, and draw today's mentions for people to
+        label."""
         now = self.now()
         sources = ", ".join(sorted(self.config.sources))
+        for name in self._staff():
+            for speaker in self.store.authors_named(name):
+                if not speaker.author.standing:
+                    self.store.set_standing(speaker.author.id, "staff")
         for brand in self.config.settings.brands:
             self.store.note(brand.name, self._states(brand.name, brand.query, sources), stamp(now))
             per_day = self.config.settings.audit.per_day
             draw_daily(self.store, brand.name, per_day, now.astimezone(self.config.settings.zone).date(), now)
+
+    def _staff(self) -> frozenset[str]:
+        brands = self.config.settings.brands
+        return frozenset(name.lower().removeprefix("@") for brand in brands for name in brand.staff)
 
     def _states(self, brand: str, query: str, sources: str) -> dict[str, str]:
         return {"scorer": self.scorer.id_for(brand), "query": " ".join(query.split()), "sources": sources}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import IO, Any, NamedTuple
@@ -20,6 +21,10 @@ IMPORTED = ("mention_id", "label", "reviewer")
 _NEEDED = ("mention_id", "label")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a cell begins with that a spreadsheet would compute in place of showing it."""
+
+_PLAIN = re.compile(r"[-+@]?[\w.-]+")
+"""Ids that a spreadsheet computes nothing harmful of, though some begin so (YouTube's with "-"): they stay as they are,
+to be looked up by."""
 
 _DELIMITERS = ",;\t"
 _LONGEST_NAME = 100
@@ -53,8 +58,10 @@ def write(drawn: Iterable[Drawn], form: str, stream: IO[str]) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(EXPORTED)
     for one in drawn:
-        its_id, *cells = told(one).values()
-        writer.writerow((its_id, *map(_harmless, cells)))
+        cells = told(one)
+        its_id, post_id = cells["mention_id"], cells["post_id"]
+        as_it_is = {"mention_id": its_id} | ({"post_id": post_id} if _PLAIN.fullmatch(post_id) else {})
+        writer.writerow(({key: _harmless(cell) for key, cell in cells.items()} | as_it_is).values())
 
 
 def read(lines: Iterable[str], reviewer: str) -> Iterator[Labelling | Unlabelled | BadRow]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -54,9 +54,9 @@ class Intake:
         scorer: Scorer,
         rules: Sequence[Rule],
         max_alert_age: timedelta,
-        staff: Container[str] = (),
+        staff: Set[str] = frozenset(),
     ) -> None:
-        """`staff` holds handles in lower case, without @: what they say of a brand is no opinion of the public."""
+        """`staff` holds handles and names in lower case, without @: what they say of a brand is no public opinion."""
         self._matcher = matcher
         self._scorer = scorer
         self._rules = rules
@@ -89,7 +89,8 @@ class Intake:
         if author is None or not author.id:
             return None
         reach = None if author.reach is None else min(author.reach, 2**53)
-        ours = author.id.lower().removeprefix("@") in self._staff or (origin.about and post.reach.get("staff"))
+        called = {name.lower().removeprefix("@") for name in (author.id, author.name or "")}
+        ours = not called.isdisjoint(self._staff) or (origin.about and post.reach.get("staff"))
         return Author(*_known_as(post.kind, author), reach, seen_at, seen_at, "staff" if ours else "")
 
     def _arrival(self, post: Post, author: Author | None, origin: Origin, now: datetime) -> Arrival:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from listener.coverage import before
 from listener.nps.estimate import Evidence, Figures, Gate, figures
 from listener.nps.population import NOBODY, Population, populate
+from listener.nps.weights import answered
 from storage.contract import Store
 from storage.contract_nps import Frame
 from storage.records import moment, stamp
@@ -47,10 +48,11 @@ def _evidence(store: Store, brand: str, window: tuple[str, str], population: Pop
     since, until = window
     scorer = max(population.scorers, key=lambda one: (population.scorers[one], one), default="")
     earliest = stamp(before(moment(since), MEMORY))
+    audits = store.audited(brand, since, until)
     return Evidence(
-        audits=store.audited(brand, since, until),
+        audits=audits,
         draws=draws,
-        covered=store.covered(brand, since, until, frames(draws)),
+        covered=store.covered(brand, since, until, frames(answered(draws, audits))),
         census=store.census(brand, since, until) or None,
         older=[one for one in store.audited(brand, earliest, since) if one.scorer == scorer],
     )

@@ -123,6 +123,7 @@ def bury(connection: Connection, post_id: str, now: str) -> None:
     connection.execute(sql_pull.BURY_POST, (now, post_id))
     connection.execute(sql_pull.BURY_REVISIONS, (post_id,))
     connection.execute(sql_pull.BURY_AUTHOR, (post_id,))
+    connection.execute(sql_pull.WITHDRAW_REPORTS, (post_id,))
     _leave_out_of_digests(connection, [json.loads(row[0]) for row in connection.execute(sql_pull.NOTICES, its)])
     for statement in (sql_pull.BURY_SCORES, sql_pull.WITHDRAW_DELIVERIES, sql_pull.BURY_NOTICES):
         connection.execute(statement, its)

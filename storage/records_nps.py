@@ -150,7 +150,8 @@ class Seam(NamedTuple):
 
 
 class StoredReport(NamedTuple):
-    """A report as it was printed. `id` names its content; `fingerprint` its inputs."""
+    """A report as it was printed. `id` names its content; `fingerprint` its inputs; `quotes` the ids of the posts whose
+    words it holds. When one of these is taken away by its source, so is the body ("")."""
 
     id: str
     brands: str
@@ -160,6 +161,7 @@ class StoredReport(NamedTuple):
     made_at: str
     fingerprint: str
     body: str
+    quotes: str = ""
 
 
 class Sketch(NamedTuple):

@@ -63,6 +63,7 @@ CREATE TABLE reports (
     form TEXT NOT NULL,
     made_at TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    quotes TEXT NOT NULL
 )
 """

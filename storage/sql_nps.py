@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import product
 
 from storage.records import ELIGIBLE, Author, Mention, Post
@@ -24,48 +25,69 @@ SELECT {_KEYS}, SUM(mentions), SUM(value) FROM (
 ) AS parts GROUP BY {_KEYS} HAVING SUM(mentions) > 0 ORDER BY {_KEYS}"""
 
 _VOTE = "CASE label WHEN 'promoter' THEN 1 WHEN 'detractor' THEN -1 ELSE 0 END"
-BALLOTS = f"""
-SELECT whose, COUNT(*), SUM(votes * 1.0 / mentions), SUM(votes * 1.0 * votes / (mentions * mentions)),
-    SUM(lean / mentions), SUM(mentions), SUM(mentions * mentions), MAX(mentions),
-    SUM(CASE WHEN voice < 0 THEN 1 ELSE 0 END)
-FROM (
-    SELECT {{by}} AS whose, voice, SUM({_VOTE}) AS votes, COUNT(*) AS mentions, SUM(value) AS lean FROM mentions
-    WHERE {_WINDOW} AND left_out = '' AND label IN ({_OPINIONS}) GROUP BY {{group}}
-) AS voices GROUP BY whose ORDER BY whose"""
+_BOTH = (False, True)
+_SPOKEN = "label <> 'no_opinion'"
+"""Has an opinion: what nobody could read (NULL) has none either."""
+ELIGIBLE_MENTIONS = f"""
+SELECT (SELECT COALESCE(SUM(mentions), 0) FROM tallies WHERE brand = ? AND day >= ? AND day < ? AND left_out = '')
+    + (SELECT COUNT(*) FROM mentions WHERE {_WINDOW} AND left_out = '')
+    + (SELECT COUNT(*) FROM mentions WHERE {_WINDOW} AND left_out = '')"""
 
-_KINDS = {"own": "", "news": "news", "quarantined": "quarantined"}
+
+def ballots(by: str) -> str:
+    """Grouped only where groups are asked for: with none, sorting the voices once more doubles the time. The row of
+    nobody then has no voices."""
+    whose, group = (by, "GROUP BY whose ORDER BY whose") if by else ("''", "")
+    return f"""
+SELECT {"whose" if by else "''"}, COUNT(*), SUM(votes * 1.0 / mentions),
+    SUM(votes * 1.0 * votes / (mentions * mentions)), SUM(lean / mentions), SUM(mentions), SUM(mentions * mentions),
+    MAX(mentions), SUM(CASE WHEN voice < 0 THEN 1 ELSE 0 END)
+FROM (
+    SELECT {whose} AS whose, voice, SUM({_VOTE}) AS votes, COUNT(*) AS mentions, SUM(value) AS lean FROM mentions
+    WHERE {_WINDOW} AND left_out = '' AND {_SPOKEN} GROUP BY {f"{by}, voice" if by else "voice"}
+) AS voices {group}"""
 
 
 def _of_kind(name: str, kind: str) -> str:
     """The votes, opinions and scored mentions of one voice among those left out for `kind`."""
-    when = f"CASE WHEN left_out = '{kind}' THEN"
+    own = f"FILTER (WHERE left_out = '{kind}'"
     return (
-        f"SUM({when} {_VOTE} ELSE 0 END) AS {name}_votes, "
-        f"SUM({when} CASE WHEN label = 'no_opinion' THEN 0 ELSE 1 END ELSE 0 END) AS {name}_opinions, "
-        f"SUM({when} 1 ELSE 0 END) AS {name}_scored"
+        f"COALESCE(SUM({_VOTE}) {own}), 0) AS {name}_votes, COUNT(*) {own} AND {_SPOKEN}) AS {name}_opinions, "
+        f"COUNT(*) {own}) AS {name}_scored"
     )
 
 
-def _variant(news: bool, quarantined: bool, no_opinion: bool) -> str:
-    """(votes by voice, total, votes by mention, total) when these kinds count too."""
-    kinds = ["own", *["news"] * news, *["quarantined"] * quarantined]
-    counted = "scored" if no_opinion else "opinions"
-    votes = " + ".join(f"{kind}_votes" for kind in kinds)
-    many = " + ".join(f"{kind}_{counted}" for kind in kinds)
+def kinds_of(variant: tuple[bool, bool, bool]) -> tuple[str, ...]:
+    """What `left_out` may be when (news, quarantined, no_opinion) count."""
+    news, quarantined, _ = variant
+    return ("", *["news"] * news, *["quarantined"] * quarantined)
+
+
+def _variant(variant: tuple[bool, bool, bool]) -> str:
+    names = [kind or "own" for kind in kinds_of(variant)]
+    votes = " + ".join(f"{name}_votes" for name in names)
+    many = " + ".join(f"{name}_{'scored' if variant[2] else 'opinions'}" for name in names)
+    return f"COUNT(NULLIF({many}, 0)), COALESCE(SUM(({votes}) * 1.0 / NULLIF({many}, 0)), 0)"
+
+
+def variants(kinds: Collection[str]) -> tuple[list[tuple[bool, bool, bool]], str]:
+    """(news, quarantined, no_opinion) of each two columns (voices, total of their votes) of the statement, where of the
+    mentions left out there are only these kinds: what is not there needs no counting."""
+    wanted = list(product(_BOTH[: 1 + ("news" in kinds)], _BOTH[: 1 + ("quarantined" in kinds)], _BOTH))
+    there = kinds_of(max(wanted))
     return (
-        f"COALESCE(SUM(CASE WHEN {many} > 0 THEN 1 ELSE 0 END), 0), "
-        f"COALESCE(SUM(({votes}) * 1.0 / NULLIF({many}, 0)), 0), COALESCE(SUM({many}), 0), COALESCE(SUM({votes}), 0)"
-    )
-
-
-VARIANT_KINDS = tuple(product((False, True), repeat=3))
-"""(news, quarantined, no_opinion) of each four columns of `VARIANTS`."""
-VARIANTS = f"""
-SELECT {", ".join(_variant(*kinds) for kinds in VARIANT_KINDS)}
+        wanted,
+        f"""
+SELECT {", ".join(map(_variant, wanted))}
 FROM (
-    SELECT voice, {", ".join(_of_kind(name, kind) for name, kind in _KINDS.items())} FROM mentions
-    WHERE {_WINDOW} AND left_out IN ('', 'news', 'quarantined') AND label IS NOT NULL GROUP BY voice
-) AS voices"""
+    SELECT voice, {", ".join(_of_kind(kind or "own", kind) for kind in there)} FROM mentions
+    WHERE {_WINDOW} AND left_out IN ({", ".join(f"'{kind}'" for kind in there)}) AND label IS NOT NULL GROUP BY voice
+) AS voices""",
+    )
+
+
+VARIANT_KINDS = tuple(product(_BOTH, repeat=3))
+"""Every (news, quarantined, no_opinion)."""
 
 SET_STANDING = "UPDATE authors SET standing = ? WHERE id = ?"
 LEAVE_OUT = f"""
@@ -129,25 +151,25 @@ WHERE d.mention_id IN ({{marks}}) ORDER BY a.drawn_at DESC, a.id"""
 REVIEWS_OF = f"SELECT {columns(Review)} FROM reviews WHERE mention_id IN ({{marks}}) ORDER BY reviewed_at, id"
 
 
-def _others(condition: str) -> str:
-    """How many eligible mentions the voice of mention `m` has in the window."""
-    return f"""(SELECT COUNT(*) FROM mentions o WHERE o.voice = m.voice AND o.brand = m.brand AND o.at >= ? AND o.at < ?
-        AND o.matched = 1 AND o.left_out = '' {condition})"""
+# By voice, in place of two looks through the window per audit. The expressions keep SQLite from the brand's index.
+LOUDNESS = f"""
+SELECT voice, COUNT(*), SUM(CASE WHEN label IN ({_OPINIONS}) THEN 1 ELSE 0 END) FROM mentions
+WHERE voice IN ({{marks}}) AND brand || '' = ? AND at || '' >= ? AND at || '' < ? AND matched = 1 AND left_out = ''
+GROUP BY voice"""
 
 
 def _audited(audit: str, stratum: str, probability: str, condition: str, tables: str) -> str:
     return f"""
-SELECT {audit}, m.id, m.seq, m.at, {stratum}, {probability}, ({_last(condition)}), m.label, m.value, m.voice,
-    {_others("")}, {_others(f"AND o.label IN ({_OPINIONS})")},
+SELECT {audit}, m.id, m.seq, m.at, {stratum}, {probability}, ({_last(condition)}), m.label, m.value, m.voice, 0, 0,
     (SELECT MAX(r.reviewed_at) FROM reviews r WHERE r.mention_id = m.id AND r.undone_at IS NULL {condition}), m.scorer
 FROM {tables} WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND m.left_out = ''"""
 
 
+# The order of the tables keeps SQLite from reading all of the window's mentions.
+_DRAWS_FIRST = "audit_draws d CROSS JOIN mentions m"
 AUDITED = (
-    _audited(
-        "d.audit_id", "d.stratum", "d.inclusion_prob", _BY_AUDIT, "audit_draws d JOIN mentions m ON m.id = d.mention_id"
-    )
-    + f" AND {_AUDITED} ORDER BY m.id, d.audit_id"
+    _audited("d.audit_id", "d.stratum", "d.inclusion_prob", _BY_AUDIT, _DRAWS_FIRST)
+    + f" AND m.id = d.mention_id AND {_AUDITED} ORDER BY m.id, d.audit_id"
 )
 CENSUS = _audited("''", "''", "1.0", "", "mentions m") + " AND m.label = 'detractor' ORDER BY m.id"
 UNREVIEWED = """
@@ -156,6 +178,10 @@ SELECT 1 FROM mentions m WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matc
     AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.mention_id = m.id AND r.undone_at IS NULL) LIMIT 1"""
 COVERED = f"SELECT COUNT(*) FROM mentions WHERE {_WINDOW} AND left_out = '' AND ({{frames}})"
 IN_FRAME = "(at >= ? AND at < ? AND seq > ? AND seq <= ?)"
+IN_GAP = """
+SELECT COUNT(*) FROM mentions
+WHERE seq > ? AND seq <= ? AND brand || '' = ? AND at || '' >= ? AND at || '' < ? AND matched = 1 AND left_out = ''"""
+LAST_MENTION = "SELECT COALESCE(MAX(seq), 0) FROM mentions"
 
 _OF_POST = "m.id >= p.id || '-' AND m.id < p.id || '.'"
 _TOLD_AGAIN = "p.story <> '' AND p.story <> p.id"
@@ -187,12 +213,14 @@ UPDATE mentions SET repeats = ?, left_out = CASE WHEN left_out = '' THEN 'echo' 
 OLD_SKETCHES = "SELECT post_id, bands FROM sketches WHERE at < ? ORDER BY at LIMIT ?"
 DROP_BAND = "DELETE FROM bands WHERE band = ? AND post_id = ?"
 DROP_SKETCH = "DELETE FROM sketches WHERE post_id = ?"
+RETOLD = f"""
+SELECT p.story, COUNT(*) AS again FROM posts p WHERE p.at >= ? AND p.at < ? AND {_TOLD_AGAIN}
+GROUP BY p.story ORDER BY again DESC, p.story"""
 STORIES = f"""
-SELECT p.story, COUNT(*), COUNT(DISTINCT m.voice) FROM posts p JOIN mentions m ON {_OF_POST}
-WHERE m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1 AND (
-    p.id IN (SELECT p.story FROM posts p WHERE p.at >= ? AND p.at < ? AND {_TOLD_AGAIN})
-    OR (p.at >= ? AND p.at < ? AND {_TOLD_AGAIN}))
-GROUP BY p.story HAVING COUNT(*) > 1 ORDER BY COUNT(*) DESC, p.story LIMIT ?"""
+SELECT p.story, COUNT(*), COUNT(DISTINCT m.voice) FROM posts p CROSS JOIN mentions m
+WHERE {_OF_POST} AND (p.id IN ({{marks}}) OR (p.story IN ({{marks}}) AND {_TOLD_AGAIN}))
+    AND m.brand || '' = ? AND m.at || '' >= ? AND m.at || '' < ? AND m.matched = 1
+GROUP BY p.story HAVING COUNT(*) > 1"""
 
 LAST_STATE = "SELECT now_is FROM seams WHERE brand = ? AND what = ? ORDER BY noted_at DESC LIMIT 1"
 ADD_SEAM = insert("seams", Seam, "ON CONFLICT (brand, what, noted_at) DO NOTHING")
@@ -204,4 +232,5 @@ ORDER BY s.noted_at, s.what"""
 ADD_REPORT = insert("reports", StoredReport, "ON CONFLICT (id) DO NOTHING")
 REPORT = f"SELECT {columns(StoredReport)} FROM reports WHERE id >= ? AND id < ? ORDER BY id LIMIT 2"
 REPORTS = """
-SELECT id, brands, since, until, form, made_at, fingerprint, '' FROM reports ORDER BY made_at DESC, id LIMIT ?"""
+SELECT id, brands, since, until, form, made_at, fingerprint, '', quotes FROM reports
+ORDER BY made_at DESC, id LIMIT ?"""

@@ -58,7 +58,8 @@ ADD_AUTHOR = insert(
     "authors",
     Author,
     """ON CONFLICT (id) DO UPDATE SET name = excluded.name, url = excluded.url,
-    reach = COALESCE(excluded.reach, authors.reach), last_seen_at = excluded.last_seen_at""",
+    reach = COALESCE(excluded.reach, authors.reach), last_seen_at = excluded.last_seen_at,
+    standing = CASE WHEN authors.standing = '' THEN excluded.standing ELSE authors.standing END""",
 )
 ADD_POST = insert("posts", Post, "ON CONFLICT (id) DO NOTHING")
 ADD_MENTION = insert("mentions", Mention, "ON CONFLICT (id) DO NOTHING")
@@ -95,6 +96,7 @@ WHERE state <> 'sent' AND alert_id IN (SELECT id FROM alerts WHERE mention_id >=
 NOTICES = "SELECT notice FROM alerts WHERE mention_id >= ? AND mention_id < ?"
 DIGESTS = "SELECT id, notice FROM alerts WHERE mention_id IS NULL AND notice LIKE '%\"digest\"%'"
 REWRITE_NOTICE = "UPDATE alerts SET notice = ? WHERE id = ?"
+WITHDRAW_REPORTS = "UPDATE reports SET body = '' WHERE quotes LIKE '%' || ? || '%'"
 BURY_NOTICES = """
 UPDATE alerts SET notice = '{"type": "mention.withdrawn", "found_at": ""}' WHERE mention_id >= ? AND mention_id < ?"""
 BURY_AUTHOR = """

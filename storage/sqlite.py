@@ -168,10 +168,16 @@ class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk):
         self, brand: str, since: str, until: str, labels: Sequence[str] = (), limit: int = 10
     ) -> list[Finding]:
         among = f"AND c.label IN ({', '.join('?' * len(labels))})" if labels else ""
+        statement, width = sql_read.FINDINGS.format(among=among), len(Mention._fields)
+        looked_at = limit + 10
         with self._read() as connection:
-            rows = connection.execute(sql_read.FINDINGS.format(among=among), (brand, since, until, *labels, limit))
-            width = len(Mention._fields)
-            return [Finding(Mention._make(row[:width]), Post._make(row[width:])) for row in rows]
+            while True:
+                rows = connection.execute(statement, (brand, since, until, *labels, looked_at)).fetchall()
+                found = [Finding(Mention._make(row[:width]), Post._make(row[width:])) for row in rows]
+                standing = [finding for finding in found if not finding.post.deleted_at]
+                if len(standing) >= limit or len(rows) < looked_at:
+                    return standing[:limit]
+                looked_at *= 10
 
     def posts(self, limit: int, before: int | None = None) -> list[tuple[int, Post]]:
         with self._read() as connection:

@@ -52,7 +52,9 @@ def _ppi(seed: int, weighted: bool) -> dict[str, Any]:
         "weights": w.tolist(),
         "unread_mean": float(rest.mean()),
         "unread": len(rest),
-        "by_trust": [[lam, float(np.squeeze(ppi_mean_pointestimate(y, f, rest, lam=lam, w=w)))] for lam in (0.0, 0.4, 0.9)],
+        "by_trust": [
+            [lam, float(np.squeeze(ppi_mean_pointestimate(y, f, rest, lam=lam, w=w)))] for lam in (0.0, 0.4, 0.9)
+        ],
         "tuned": float(np.squeeze(ppi_mean_pointestimate(y, f, rest))),
         "tuned_interval": [float(np.squeeze(end)) for end in ppi_mean_ci(y, f, rest, alpha=0.05)],
     }

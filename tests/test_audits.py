@@ -346,13 +346,19 @@ def test_a_sheet_has_the_sources_own_id_and_what_a_reader_reads(store: SqliteSto
     assert json.loads(_written([row], "jsonl")) == told
 
 
-@pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("evil", ["=1+1", "+1+1", "-1|2", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_cell_is_a_formula(evil: str) -> None:
     row = _row(evil, source=evil, source_id=evil)
     (told,) = csv.DictReader(_lines(_written([row], "csv")))
     assert told["text"] == told["source"] == told["post_id"] == f"'{evil}".replace("\r", "\n")
     assert told["mention_id"] == row.mention.id
     assert json.loads(_written([row], "jsonl"))["text"] == evil
+
+
+@pytest.mark.parametrize("its_id", ["-1", "-dQw4w9WgXc", "@ann.example", "+1", "t3_abc"])
+def test_an_id_of_a_source_that_computes_nothing_can_be_looked_up_by(its_id: str) -> None:
+    (told,) = csv.DictReader(_lines(_written([_row("-1", source_id=its_id)], "csv")))
+    assert (told["post_id"], told["text"]) == (its_id, "'-1")
 
 
 _stored_text = st.text(max_size=60).map(clean)

@@ -108,7 +108,7 @@ def test_the_example_shows_every_source_and_channel_with_its_options() -> None:
 
 def test_the_example_says_the_defaults_where_it_says_a_value() -> None:
     given: dict[str, Any] = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
-    for section in ("storage", "schedule", "http", "scoring", "report", "alerting"):
+    for section in ("storage", "schedule", "http", "scoring", "report", "audit", "recheck", "alerting"):
         model = Settings.model_fields[section].annotation
         assert isinstance(model, type) and issubclass(model, BaseModel)
         assert model.model_validate(given[section]) == model(), f"[{section}] of config.example.toml"

@@ -17,15 +17,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from listener.sentiment.english import NAMES, English, Spelling
-from listener.sentiment.model import LABELS, Model, Triple, shipped, softmax
-from listener.sentiment.normal import normalise
+from listener.sentiment.english import NAMES, SHORT_MODEL, English, Spelling
+from listener.sentiment.model import LABELS, Model, Triple, heed, shipped, softmax
+from listener.sentiment.normal import _Tokens, normalise
 from tests.contracts.scorers import hostile
 
 MODELS = Path(str(files("listener.sentiment") / "models"))
 LANGUAGES = sorted(shipped()["languages"])
 MODEL = Model()
 ENGLISH = English(MODEL)
+CONTRASTS = files("listener.sentiment.train").joinpath("contrasts.tsv").read_text(encoding="utf-8")
 
 texts = st.one_of(
     hostile,
@@ -70,8 +71,9 @@ def read(text: str, language: str) -> Triple:
 
 
 def test_every_language_has_a_model_and_every_model_a_language() -> None:
-    assert sorted(path.stem for path in MODELS.glob("*.ftz")) == LANGUAGES
+    assert sorted(path.stem for path in MODELS.glob("*.ftz")) == sorted([*LANGUAGES, SHORT_MODEL])
     assert {path.name for path in MODELS.iterdir()} - {f"{one}.ftz" for one in LANGUAGES} == {
+        f"{SHORT_MODEL}.ftz",
         "calibration.json",
         "card.md",
     }
@@ -84,7 +86,8 @@ def test_the_models_are_small() -> None:
 def test_the_card_tells_of_every_model_its_labels_and_its_size() -> None:
     card = (MODELS / "card.md").read_text(encoding="utf-8")
     rows = {cells[0]: cells for line in card.splitlines() if len(cells := line.strip("| ").split(" | ")) == 9}
-    assert sorted(rows.keys() - {"language", "en, with the layer"}) == LANGUAGES
+    assert sorted(rows.keys() - {"language", "en, with the layer", SHORT_MODEL}) == LANGUAGES
+    assert rows[SHORT_MODEL][7] == f"{(MODELS / f'{SHORT_MODEL}.ftz').stat().st_size:,}"
     for language in LANGUAGES:
         told = [label for label, n in zip(LABELS, rows[language][2:5], strict=True) if n != "–"]
         assert told == shipped()["languages"][language]["labels"]
@@ -104,12 +107,28 @@ def test_the_card_counts_right() -> None:
     assert f"{summed.total():,} texts" in card
 
 
-def test_the_english_layer_weighs_what_is_measured() -> None:
-    layer = shipped()["english"]
+@pytest.mark.parametrize("texts", ["english", "english_short"])
+def test_the_english_layers_weigh_what_is_measured(texts: str) -> None:
+    layer = shipped()[texts]
     assert layer["labels"] == list(LABELS)
     assert layer["features"] == [*NAMES, *(f"model_{label}" for label in LABELS)]
     assert all(len(weights) == len(layer["features"]) for weights in layer["weights"])
     assert len(Spelling().features("Not good :(", normalise("Not good :("))) == len(NAMES)
+
+
+def test_every_contrast_has_one_label_and_gaps_that_are_filled() -> None:
+    rows = [line.split("\t") for line in CONTRASTS.splitlines() if not line.startswith("#")]
+    assert {label for label, _ in rows} == set(LABELS)
+    assert len({normalise(sentence) for _, sentence in rows}) == len(rows)
+    assert {gap for _, sentence in rows for gap in re.findall(r"\{(.*?)\}", sentence)} == {"praise", "blame", "mild"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_few_words_are_believed_less_where_doubt_can_be_told(language: str) -> None:
+    few, more, many = (heed(" ".join(["word"] * count), language) for count in (1, 4, 400))
+    doubts = language != "en" and "neutral" in shipped()["languages"][language]["labels"]
+    assert (few, more) == ((0.2, 0.5) if doubts else (1.0, 1.0))
+    assert many > 0.98
 
 
 @given(texts)
@@ -118,6 +137,24 @@ def test_a_normalised_text_is_one_line_of_single_spaces(text: str) -> None:
     assert line == " ".join(line.split())
     assert not re.search(r"[\n\0A-Z]", line)
     assert all("_" not in word for word in line.split(" ") if word != "_")  # which English's signs begin with
+
+
+def test_the_memory_of_tokens_is_bounded() -> None:
+    remembered = _Tokens()
+    for number in range(40_000):
+        assert remembered[f"a{chr(0x4E00 + number % 20_000)}{'b' * (number // 20_000)}"]
+    assert len(remembered) <= 1 << 15
+    assert remembered["Sooooo" * 5] == "sooo" * 5
+    assert "Sooooo" * 5 not in remembered
+
+
+def test_the_words_that_say_most_are_few_and_rise_from_blame_to_praise() -> None:
+    words = MODEL.words("Das ist schlecht und peinlich! Das andere: wunderschön, danke, danke. " * 9, "de")
+    weights = [weight for _, weight in words]
+    assert weights == sorted(weights)
+    assert words[0][0] in ("schlecht", "peinlich")
+    assert words[-1][0] in ("danke", "wunderschön")
+    assert len({word for word, _ in words}) == len(words) <= 10
 
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="'")))

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,9 +28,10 @@ from listener.report import json as as_json
 from listener.report import markdown, text
 from listener.report.build import Report, build
 from storage.records import Arrival, Post, stamp
+from storage.records_nps import Told
 from storage.sqlite import SqliteStore
 from tests.conftest import NOW
-from tests.made import AT, ago, arrival, author, mention, post, run, watch
+from tests.made import AT, ago, arrival, audit, author, mention, post, review, run, watch
 
 DATA = Path(__file__).parent / "data" / "report"
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -66,6 +69,46 @@ def _week() -> Iterator[Arrival]:
     yield arrival("11", brand="Rival", text="Rival is great", handle="gus")
 
 
+def fill_long(store: SqliteStore) -> None:
+    """Six weeks of two sources, the last three of which are told: with audits, a seam, a story that made the round, and
+    somebody who was quarantined."""
+    store.sync_watches([watch("blogs"), watch("reviews")])
+    for day, name in product(range(43, 0, -1), ("blogs", "reviews")):
+        store.finish_run(run(watch(name), day, started_at=ago(days=day), finished_at=ago(days=day)), AT)
+    said = [_of_six_weeks(number) for number in range(240)]
+    store.add_page(said, AT)
+    store.set_standing(author("person 9").id, "quarantined")
+    retold = [one.post.id for one in said[:8]]
+    store.add_stories([Told(post_id, retold[0]) for post_id in retold], [])
+    store.note("Acme", {"sources": "blogs"}, ago(days=40))
+    store.note("Acme", {"sources": "blogs, reviews"}, ago(days=12))
+    drawn = random.Random(7).sample(said, 120)
+    store.add_audit(*audit(*drawn, size=120, population=240))
+    store.add_reviews(
+        review(one, "passive" if number % 5 == 0 else one.mentions[0][0].label or "not_us", sampled_by="audit")
+        for number, one in enumerate(drawn)
+    )
+
+
+def _of_six_weeks(number: int) -> Arrival:
+    """The last comes first; the mood was better before."""
+    moods = (
+        ("detractor", "promoter", "passive", "detractor") if number < 120 else ("promoter", "promoter", "no_opinion")
+    )
+    label = None if number % 40 == 39 else moods[number % len(moods)]
+    value = {"promoter": 0.7, "detractor": -0.6}.get(label or "", 0.0)
+    source = "reviews" if number % (3 if number < 120 else 6) == 0 else "blogs"
+    at = ago(hours=4 * number + 1)
+    text = f"Acme was mentioned in post {number}."
+    return arrival(
+        str(number), handle=f"person {number % 90}", label=label, value=value, source=source, at=at, text=text
+    )
+
+
+def long_report(store: SqliteStore) -> Report:
+    return build(store, "Acme", NOW - timedelta(days=20), NOW, BERLIN, OPEN._replace(audits=30), top=1)
+
+
 def report(store: SqliteStore, gate: Gate = OPEN, brand: str = "Acme", top: int = 5) -> Report:
     return build(store, brand, SINCE, NOW, BERLIN, gate, top)
 
@@ -82,6 +125,12 @@ def filled(store: SqliteStore) -> SqliteStore:
 @pytest.mark.parametrize("name", RENDERERS)
 def test_the_report_reads_as_agreed(filled: SqliteStore, name: str) -> None:
     assert RENDERERS[name]([report(filled)]) == (DATA / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_a_longer_report_reads_as_agreed(store: SqliteStore, name: str) -> None:
+    fill_long(store)
+    assert RENDERERS[name]([long_report(store)]) == (DATA / f"long_{name}").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", RENDERERS)
@@ -213,6 +262,49 @@ def test_whom_to_answer_comes_surest_first_and_not_more_than_asked_for(store: Sq
     assert report(store, top=0).detractors == ()
 
 
+def _anything(chance: random.Random) -> list[Arrival]:
+    """Posts of any label by any crowd; of some worlds none has an opinion, of some all have the same."""
+    labels = chance.choice(
+        (["promoter"], [None], ["no_opinion"], ["detractor", None], ["promoter", "detractor", "passive"])
+    )
+    crowd = chance.choice((1, 40, 500))
+    made = []
+    for number in range(chance.choice((0, 2, 60, 130, 130))):
+        label = chance.choice(labels)
+        sign = {"promoter": 1, "detractor": -1}.get(label or "", 0)
+        by = {"handle": f"person {chance.randrange(crowd)}"} if chance.random() < 0.9 else {}
+        value, at = sign * chance.random(), ago(hours=chance.uniform(0.1, 330))
+        genre = chance.choice(("post", "review", "comment", "post", "news"))
+        made.append(arrival(str(number), label=label, value=value, at=at, genre=genre, **by))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(48))
+def test_whatever_the_world_the_figures_are_numbers_with_intervals_or_reasons(store: SqliteStore, seed: int) -> None:
+    chance = random.Random(seed)
+    said = _anything(chance)
+    store.add_page(said, AT)
+    drawn = chance.sample(said, chance.choice((0, min(1, len(said)), len(said), len(said) * 2 // 3)))
+    if drawn:
+        store.add_audit(*audit(*drawn, population=len(said)))
+        answers = chance.choice(
+            (["not_us"], ["no_opinion"], ["promoter"], ["promoter", "detractor", "not_us", "passive"])
+        )
+        store.add_reviews(review(one, chance.choice(answers), sampled_by="audit") for one in drawn)
+    gate = Gate() if seed % 3 == 0 else OPEN._replace(min_authors=1, audits=30, max_unscored=1.0, max_half_width=200.0)
+    made = report(store, gate)
+    told = as_json.as_dict(made)
+    parts = [told["inps"], told["net"], told["change"]["before"], *(week["inps"] for week in told["weeks"])]
+    for figure in parts:
+        if figure["value"] is None:
+            assert figure["reason"] and figure["low"] is figure["high"] is None
+        else:
+            assert -100 <= figure["low"] <= figure["value"] <= figure["high"] <= 100
+            assert figure["low"] < figure["high"]
+    for render in RENDERERS.values():
+        assert not re.search(r"\bnan\b|\binf\b|NaN|Infinity|(?<![\w.])[-−]0(?:\.0)?(?![\d.:])", render([made]))
+
+
 # -- texts of strangers
 
 
@@ -285,14 +377,15 @@ def test_times_are_those_of_the_zone(filled: SqliteStore) -> None:
 
 
 def _write() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder) / "listener.db")
-        store.migrate()
-        fill(store)
-        DATA.mkdir(exist_ok=True)
-        for name, render in RENDERERS.items():
-            (DATA / name).write_text(render([report(store)]), encoding="utf-8")
-        store.close()
+    DATA.mkdir(exist_ok=True)
+    for prefix, filling, reporting in (("", fill, report), ("long_", fill_long, long_report)):
+        with tempfile.TemporaryDirectory() as folder:
+            store = SqliteStore(Path(folder) / "listener.db")
+            store.migrate()
+            filling(store)
+            for name, render in RENDERERS.items():
+                (DATA / f"{prefix}{name}").write_text(render([reporting(store)]), encoding="utf-8")
+            store.close()
 
 
 if __name__ == "__main__":

@@ -69,6 +69,45 @@ def test_support_talk_is_labelled_as_a_person_would(label: str, text: str) -> No
     assert score(text).label == label
 
 
+SHORT = {
+    "detractor": [
+        *("Not good", "not good at all", "not happy", "not great", "no good", "It's not good", "isn't very useful"),
+        *("could be better", "Should be better.", "never again", "I don't like it"),
+        *("does not work", "would not recommend", "don't buy it", "bad", "Too slow"),
+    ],
+    "promoter": [
+        *("Good", "Great!", "Love it", "works great", "not bad", "Not bad at all", "can't complain", "No problems"),
+        *("highly recommended", "couldn't be happier", "nothing wrong with it", "Thank you so much!"),
+    ],
+    None: [
+        *("ok", "OK.", "it's fine", "fine", "meh", "it's okay", "so so"),
+        *("Is it good?", "Hello", "yes"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("label", "text"), [(label, text) for label, many in SHORT.items() for text in many])
+def test_a_few_plain_words_are_labelled_as_a_person_would(label: str | None, text: str) -> None:
+    assert {score(text, "").label, score(text).label} <= ({label} if label else {"passive", "no_opinion"})
+
+
+@pytest.mark.parametrize(
+    ("language", "praise", "blame"),
+    [
+        ("de", "super", "schlecht"),
+        ("es", "excelente", "malo"),
+        ("it", "ottimo", "brutto"),
+        ("ru", "прекрасно", "плохо"),
+        ("sk", "výborné", "zlé"),
+        ("fi", "loistava", "huono"),
+        ("tr", "harika", "berbat"),
+        ("ja", "最高", "ひどい"),
+    ],
+)
+def test_one_word_says_as_much_in_other_languages(language: str, praise: str, blame: str) -> None:
+    assert (score(praise, "", language).label, score(blame, "", language).label) == ("promoter", "detractor")
+
+
 def test_what_it_is_unsure_of_says_so() -> None:
     asked = score("Why is Acme so slow today?")
     assert (asked.label, asked.tags) == ("passive", ("low_confidence",))
@@ -90,6 +129,20 @@ def test_a_verdict_explains_itself_with_its_strongest_words() -> None:
     assert weights == sorted(weights, reverse=True)
     assert words[0] == "unusable"
     assert "slow" not in words
+
+
+def test_a_label_that_states_no_opinion_is_explained_by_the_users_words_alone() -> None:
+    asked = Text("Does Acme support a nice dark mode?", "Acme", "en")
+    assert SCORER.score(asked)[:1] == ("no_opinion",)
+    assert SCORER.score(asked).explanation == ()
+    taught = DefaultScorer(words={"": {"mode": 0.1}}).score(asked)
+    assert (taught.label, taught.explanation) == ("no_opinion", (("mode", 0.1),))
+
+
+def test_an_opinion_without_a_word_that_is_known_shows_what_the_model_makes_of_its_words() -> None:
+    verdict = SCORER.score(Text("Das ist schlecht, traurig und peinlich.", "Acme", "de"))
+    assert verdict.label == "detractor"
+    assert {"schlecht", "traurig", "peinlich"} <= dict(verdict.explanation).keys()
 
 
 @given(st.tuples(*[st.floats(0.001, 1)] * 3), st.tuples(*[st.floats(-1, 1)] * 3))
@@ -337,6 +390,7 @@ def test_a_megabyte_of_anything_is_scored_within_the_bound(unit: str) -> None:
 
 def test_scores_depend_neither_on_order_nor_on_what_was_scored_before() -> None:
     texts = [Text(text, "Acme", "en") for many in PINNED.values() for text in many]
+    texts[1::3] = [Text(f"{GERMAN} {n}", "Acme", "de") for n in range(len(texts[1::3]))]
     once = SCORER.score_many(texts)
     assert SCORER.score_many(texts[::-1])[::-1] == once
     with ThreadPoolExecutor(4) as pool:
@@ -346,7 +400,7 @@ def test_scores_depend_neither_on_order_nor_on_what_was_scored_before() -> None:
 
 def test_the_id_names_a_version_and_changes_with_whatever_decides_about_scores() -> None:
     default: Scorer = DefaultScorer()
-    assert default.id == "listener@2"
+    assert default.id == "listener@3"
     others = [
         DefaultScorer(rivals={"Acme": ["Foo"]}),
         DefaultScorer(rivals={"Acme": ["Bar"]}),
@@ -355,14 +409,23 @@ def test_the_id_names_a_version_and_changes_with_whatever_decides_about_scores()
     others.append(DefaultScorer(["en"]))
     assert DefaultScorer(rivals={"Acme": []}).id == default.id, "a brand without rivals decides nothing"
     assert len({default.id, *(other.id for other in others)}) == 5
-    assert all(other.id.startswith("listener@2+") for other in others)
+    assert all(other.id.startswith("listener@3+") for other in others)
     assert default.score(Text(ENGLISH)).scorer == default.id
+
+
+def test_a_brands_id_changes_with_its_own_rivals_and_with_no_others() -> None:
+    default, rivalled = DefaultScorer(), DefaultScorer(rivals={"Acme": ["Foo", "Bar"]})
+    assert rivalled.id_for("Other") == default.id_for("Acme") == default.id
+    assert rivalled.score(Text(ENGLISH, "Other", "en")) == default.score(Text(ENGLISH, "Other", "en"))
+    same = DefaultScorer(rivals={"ACME": ["Bar", "Foo"], "Other": ["Acme"]})
+    assert rivalled.id_for("acme") == same.id_for("Acme") != default.id
+    assert same.id_for("Other") not in {default.id, same.id_for("Acme")}
 
 
 def test_the_overlay_does_not_change_without_the_version() -> None:
     shipped = files("listener.sentiment").joinpath("overlay.tsv").read_bytes()
     digest = hashlib.blake2b(shipped.replace(b"\r\n", b"\n"), digest_size=8).hexdigest()
-    assert (DefaultScorer().id, digest) == ("listener@2", "88791389ebde48cf")
+    assert (DefaultScorer().id, digest) == ("listener@3", "88791389ebde48cf")
 
 
 # --- the overlay ----------------------------------------------------------------------------------------------------

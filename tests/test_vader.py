@@ -104,13 +104,19 @@ def test_a_lexicon_that_holds_the_words_of_the_rules_changes_nothing_about_ident
 
 @given(texts)
 def test_the_words_given_as_reasons_add_up_to_the_compound(text: str) -> None:
-    polarity, reasons, _ = FAST.read(text)
-    total = sum(weight for _, weight in reasons)
+    polarity = FAST.polarity(text)
+    total = sum(weight for _, weight in FAST.words(text))
     spelled = FAST._spelled(text)
     questions = spelled.count("?")
     loud = min(spelled.count("!"), 4) * 0.292 + (0 if questions < 2 else questions * 0.18 if questions <= 3 else 0.96)
     total += loud if total > 0 else -loud if total < 0 else 0
     assert polarity[3] == pytest.approx(total / math.sqrt(total * total + 15), abs=1e-4)
+
+
+@given(texts)
+def test_what_was_read_with_one_lexicon_is_weighed_with_another_as_if_read_anew(text: str) -> None:
+    other = Vader(ODD, EMOJIS)
+    assert repr(FAST.weigh(other.read(text).spoken)) == repr(FAST.read(text))
 
 
 def test_reasons_carry_the_weight_their_neighbours_left_them() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Literal, NamedTuple
 
@@ -19,10 +19,14 @@ from listener.report import json as as_json
 from listener.report import words
 from listener.report.trend import LONGEST, weeks
 from storage.records import stamp
-from storage.records_nps import Tally
+from storage.records_nps import Ballots, Tally
 
 By = Literal["source", "week", "language"]
 _KEYS: dict[str, Callable[[Tally], str]] = {"source": lambda one: one.source, "language": lambda one: one.language}
+
+
+Part = tuple[str, Figures, int]
+"""Its name, its figures, how many eligible mentions it has."""
 
 
 class Answer(NamedTuple):
@@ -35,7 +39,7 @@ class Answer(NamedTuple):
     measured: Measured
     sources: tuple[SourceHealth, ...]
     undated: int
-    parts: tuple[tuple[str, Figures, int], ...]
+    parts: tuple[Part, ...]
 
 
 @click.command("nps")
@@ -63,18 +67,26 @@ def _answer(app: Any, brand: str, since: datetime, until: datetime, by: By | Non
     settings = app.config.settings
     gate = Gate(**settings.report.model_dump())
     sources = source_health(app.store, since, until, app.unasked())
-    coverage = heard_share(sources)
-    measured = measure(app.store, brand, since, until, coverage, gate)
-    parts: Iterator[tuple[str, Figures, int]] = iter(())
+    measured = measure(app.store, brand, since, until, heard_share(sources), gate)
+    parts: Iterable[Part] = ()
     if by == "week":
         told = weeks(app.store, brand, since, until, settings.zone, gate, app.unasked())
         parts = ((f"{one.since.astimezone(settings.zone):%Y-%m-%d}", one.figures, one.mentions) for one in told)
     elif by:
         ballots = app.store.ballots(brand, stamp(since), stamp(until), by)
-        groups = by_group(measured.tallies, ballots, _KEYS[by])
-        parts = ((name or "?", _alone(of, coverage, gate), of.eligible) for name, of in groups.items() if of.eligible)
+        parts = _groups(measured.tallies, ballots, by, sources, gate)
     undated = app.store.undated(brand)
     return Answer(brand, since, until, settings.zone, measured, sources, undated, tuple(parts))
+
+
+def _groups(
+    tallies: Sequence[Tally], ballots: Sequence[Ballots], by: By, sources: Sequence[SourceHealth], gate: Gate
+) -> Iterator[Part]:
+    """By source, each answers for its own coverage."""
+    for name, population in by_group(tallies, ballots, _KEYS[by]).items():
+        own = sources if by == "language" else [source for source in sources if source.source == name]
+        if population.eligible:
+            yield name or "?", _alone(population, heard_share(own), gate), population.eligible
 
 
 def _alone(population: Population, coverage: float | None, gate: Gate) -> Figures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
+from datetime import datetime, tzinfo
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from connectors.post import short_id
-from listener.cli.main import NOTHING_WORKED, chosen, opened
+from listener.cli.main import chosen, opened
 from listener.cli.window import Window, window_options
 from listener.nps.estimate import Gate
 from listener.report import json, markdown, text
 from listener.report.build import Report, build
-from storage.records import stamp
+from storage.records import moment, stamp
 from storage.records_nps import StoredReport
 
 _FORMATS = ("text", "markdown", "json")
@@ -52,12 +52,16 @@ def report_command(
     """Report labels, implied NPS with its interval, coverage, and whom to answer or thank."""
     with opened(ctx) as app:
         if listed:
-            return _list(app.store.reports(100), as_json)
+            return _list(app.store.reports(100), app.config.settings.zone, as_json)
         if again:
             stored = app.store.report(again)
             if stored is None:
                 raise click.UsageError(
                     f"no single report's id begins with '{again}': `listener report --list` has them."
+                )
+            if not stored.body:
+                raise click.UsageError(
+                    f"report {stored.id} is gone: it quoted a post that its source has taken away since then."
                 )
             rendered = stored.body
         else:
@@ -73,15 +77,17 @@ def report_command(
     return 0
 
 
-def _list(reports: list[StoredReport], as_json: bool) -> int:
+def _list(reports: list[StoredReport], zone: tzinfo, as_json: bool) -> int:
     if as_json:
         click.echo(dumps({"reports": [{k: v for k, v in one._asdict().items() if k != "body"} for one in reports]}))
         return 0
     for one in reports:
-        click.echo(f"{one.id}  {one.made_at[:16]}  {one.form:<8}  {one.since[:10]} to {one.until[:10]}  {one.brands}")
+        made, since, until = (
+            f"{moment(at).astimezone(zone):%Y-%m-%d %H:%M}" for at in (one.made_at, one.since, one.until)
+        )
+        click.echo(f"{one.id}  {made}  {one.form:<8}  {since} to {until}  {one.brands}")
     if not reports:
-        click.echo("no report has been printed yet.", err=True)
-        return NOTHING_WORKED
+        click.echo("no report has been printed yet.")
     return 0
 
 
@@ -106,6 +112,7 @@ def keep(app: Any, reports: list[Report], form: str, rendered: str) -> StoredRep
         made_at=stamp(app.now()),
         fingerprint=fingerprint,
         body=rendered,
+        quotes=" ".join(sorted(frozenset[str]().union(*(report.quoted for report in reports)))),
     )
     app.store.add_report(stored)
     return stored

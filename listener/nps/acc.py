@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from operator import mul
 from typing import NamedTuple
 
 from listener.nps.draw import UNSCORED
@@ -62,15 +63,20 @@ def unmixed(rows: Sequence[Shares], answers: Shares) -> list[float]:
     Analysis for Social Science", American Journal of Political Science 54, 2010. Least squares over a simplex has its
     minimum inside one of its 15 faces, which are tried from the largest.
     """
+    products = [[sum(map(mul, row, other)) for other in rows] for row in rows]
+    heard = [sum(map(mul, row, answers)) for row in rows]
     best, least = [1 / len(rows)] * len(rows), float("inf")
     for face in _FACES:
-        inside = _within([rows[i] for i in face], answers)
+        inside = _within(face, products, heard)
         if inside is None or min(inside) < 0:
             continue
         shares = [0.0] * len(rows)
         for i, share in zip(face, inside, strict=True):
             shares[i] = share
-        off = sum((_answered(rows, shares, j) - answer) ** 2 for j, answer in enumerate(answers))
+        off = sum(
+            share * (sum(map(mul, line, shares)) - 2 * told)
+            for share, line, told in zip(shares, products, heard, strict=True)
+        )
         if off < least:
             best, least = shares, off
         if len(face) == len(rows):
@@ -123,20 +129,12 @@ def _dirichlet(counts: Sequence[float], chance: random.Random) -> list[float]:
     return _normal([chance.gammavariate(count, 1.0) for count in counts])
 
 
-def _answered(rows: Sequence[Shares], shares: Shares, answer: int) -> float:
-    return sum(share * row[answer] for share, row in zip(shares, rows, strict=True))
-
-
-def _within(rows: Sequence[Shares], answers: Shares) -> list[float] | None:
-    """The least squares with 1 in sum, of whatever sign; None where the rows do not tell the truths apart. By
-    Lagrange: (M Mᵀ) p + μ = M q and Σ p = 1."""
-    size = len(rows)
-    system = [[sum(a * b for a, b in zip(row, other, strict=True)) for other in rows] + [1.0] for row in rows]
-    system = [
-        [*line, sum(a * b for a, b in zip(row, answers, strict=True))] for line, row in zip(system, rows, strict=True)
-    ]
-    system.append([1.0] * size + [0.0, 1.0])
-    solved = _solved(system)
+def _within(face: Sequence[int], products: Sequence[Sequence[float]], heard: Sequence[float]) -> list[float] | None:
+    """The least squares over the truths of `face` with 1 in sum, of whatever sign; None where their rows do not tell
+    them apart. By Lagrange: (M Mᵀ) p + μ = M q and Σ p = 1."""
+    size = len(face)
+    system = [[*(products[i][j] for j in face), 1.0, heard[i]] for i in face]
+    solved = _solved([*system, [*[1.0] * size, 0.0, 1.0]])
     return None if solved is None else solved[:size]
 
 

@@ -56,9 +56,11 @@ def draw_per_label(frame: Sequence[Framed], k: int, seed: str) -> list[tuple[str
 def _sizes(frame: Sequence[Framed]) -> list[float]:
     loudness = Counter([framed.voice for framed in frame])
     by_mention = 0.5 / len(frame)
-    by_voice = {voice: 0.5 / (len(loudness) * mentions) for voice, mentions in loudness.items()}
+    weight = {voice: by_mention + 0.5 / (len(loudness) * mentions) for voice, mentions in loudness.items()}
     return [
-        (by_mention + by_voice[voice]) * sqrt(max(0.25, 1 - value * value)) * (0.75 if label == "no_opinion" else 1.0)
+        weight[voice]
+        * (sqrt(doubt) if (doubt := 1 - value * value) > 0.25 else 0.5)
+        * (0.75 if label == "no_opinion" else 1.0)
         for _, _, voice, label, value in frame
     ]
 

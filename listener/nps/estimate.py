@@ -168,6 +168,6 @@ def _refusal(estimate: Estimate | None, basis: str, population: Population, cove
         return f"not enough opinions (n = {n} {basis} leave ±{estimate.half_width:.0f} points)"
     if coverage is not None and coverage < gate.min_coverage:
         return f"not enough coverage ({coverage:.0%} of the sources were heard, {gate.min_coverage:.0%} needed)"
-    if population.unscored_share > gate.max_unscored:
+    if basis == "authors" and population.unscored_share > gate.max_unscored:  # audits read what the machine cannot
         return f"too much unread ({population.unscored_share:.0%} of the mentions could not be scored)"
     return ""

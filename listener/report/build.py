@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import NamedTuple
@@ -23,6 +24,8 @@ from storage.records_nps import Seam, Variant
 class Excerpt(NamedTuple):
     """A mention to read: `text` is at most 200 characters, `words` those that carried the score."""
 
+    mention_id: str
+    post_id: str
     title: str
     text: str
     url: str
@@ -39,6 +42,7 @@ class Excerpt(NamedTuple):
 class Retold(NamedTuple):
     """A story that was told more than once: how it began, by how many voices it was told, in how many mentions."""
 
+    post_id: str
     text: str
     url: str
     mentions: int
@@ -79,6 +83,11 @@ class Report:
         return self.measured.figures.net
 
     @property
+    def quoted(self) -> frozenset[str]:
+        """The ids of the posts whose words it holds."""
+        return frozenset(one.post_id for one in (*self.stories, *self.detractors, *self.promoters))
+
+    @property
     def covered(self) -> int:
         return sum(source.covered for source in self.sources)
 
@@ -95,10 +104,17 @@ def build(
 ) -> Report:
     """`unasked` names sources that are configured and have no watch: they are expected, and were not heard."""
     window = (stamp(since), stamp(until))
-    sources = source_health(store, since, until, unasked)
-    measured = measure(store, brand, since, until, heard_share(sources), gate)
-    both = store.seams(brand, stamp(before(since, until - since)), window[1])
-    variants = store.variants(brand, *window)
+    with ThreadPoolExecutor(1) as aside:  # the database counts on another core meanwhile
+        counted = aside.submit(store.variants, brand, *window)
+        told = aside.submit(_retold, store, brand, window, top)
+        bad = aside.submit(_excerpts, store, brand, window, "detractor", top)
+        good = aside.submit(_excerpts, store, brand, window, "promoter", top)
+        sources = source_health(store, since, until, unasked)
+        measured = measure(store, brand, since, until, heard_share(sources), gate)
+        both = store.seams(brand, stamp(before(since, until - since)), window[1])
+        change = trend(store, brand, since, until, measured, gate, both, unasked)
+        by_week = weeks(store, brand, since, until, zone, gate, unasked) if WEEKLY <= until - since <= LONGEST else ()
+        variants = counted.result()
     return Report(
         brand=brand,
         since=since,
@@ -108,13 +124,13 @@ def build(
         undated=store.undated(brand),
         band=band(variants),
         with_quarantined=_with_quarantined(measured.population, variants),
-        trend=trend(store, brand, since, until, measured, gate, both, unasked),
-        weeks=weeks(store, brand, since, until, zone, gate, unasked) if WEEKLY <= until - since <= LONGEST else (),
+        trend=change,
+        weeks=by_week,
         seams=tuple(seam for seam in both if seam.noted_at >= window[0]),
         sources=sources,
-        stories=_retold(store, brand, window, top),
-        detractors=_excerpts(store, store.findings(brand, *window, ("detractor",), top)),
-        promoters=_excerpts(store, store.findings(brand, *window, ("promoter",), top)),
+        stories=told.result(),
+        detractors=bad.result(),
+        promoters=good.result(),
     )
 
 
@@ -129,14 +145,14 @@ def _retold(store: Store, brand: str, window: tuple[str, str], top: int) -> tupl
     told = store.stories(brand, *window, top)
     first = {post.id: post for post in store.posts_of([story.story for story in told])}
     return tuple(
-        Retold(_shortened(readable(post), 200), post.url, story.mentions, story.voices)
+        Retold(post.id, _shortened(readable(post), 200), post.url, story.mentions, story.voices)
         for story in told
         if (post := first.get(story.story)) is not None and not post.deleted_at
     )
 
 
-def _excerpts(store: Store, findings: list[Finding]) -> tuple[Excerpt, ...]:
-    return tuple(_excerpt(store, finding) for finding in findings)
+def _excerpts(store: Store, brand: str, window: tuple[str, str], label: str, top: int) -> tuple[Excerpt, ...]:
+    return tuple(_excerpt(store, finding) for finding in store.findings(brand, *window, (label,), top))
 
 
 def _excerpt(store: Store, finding: Finding) -> Excerpt:
@@ -144,6 +160,8 @@ def _excerpt(store: Store, finding: Finding) -> Excerpt:
     scores = store.scores_of(mention.id)
     words = json.loads(scores[-1].explanation) if scores else []
     return Excerpt(
+        mention_id=mention.id,
+        post_id=post.id,
         title=post.title,
         text=_shortened(post.text, 200),
         url=post.url,

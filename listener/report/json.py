@@ -15,6 +15,7 @@ from listener.report import words
 from listener.report.build import Excerpt, Report
 from listener.report.trend import Week
 from listener.report.words import NAMES
+from storage.records import moment
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -28,7 +29,9 @@ def as_dict(report: Report) -> dict[str, Any]:
         "change": _change(report),
         "definitions": _definitions(report),
         "weeks": [_week(week) for week in report.weeks],
-        "seams": [{"at": seam.noted_at, "what": seam.what, "now_is": seam.now_is} for seam in report.seams],
+        "seams": [
+            {"at": _time(moment(seam.noted_at)), "what": seam.what, "now_is": seam.now_is} for seam in report.seams
+        ],
         "labels_by_source": _counts(report.population.by_source),
         "stories": [story._asdict() for story in report.stories],
         "detractors": [_excerpt(excerpt) for excerpt in report.detractors],
@@ -111,17 +114,14 @@ def _audits(measured: Measured) -> dict[str, Any]:
 def _change(report: Report) -> dict[str, Any]:
     trend = report.trend
     told: dict[str, Any] = {"since": _time(trend.since), "before": figure(trend.inps)}
-    if trend.change is None:
-        return told | {"difference": None, "low": None, "high": None, "detectable": None, "reason": trend.reason}
-    told |= {key: _points(getattr(trend.change, key)) for key in ("difference", "low", "high")}
-    told |= {"detectable": trend.change.detectable, "reason": None}
-    if trend.split is not None:
-        told["net_by_source"] = {key: _points(points) for key, points in trend.split._asdict().items()}
-    return told
+    told |= {key: _points(getattr(trend.change, key, None)) for key in ("difference", "low", "high")}
+    told |= {"detectable": trend.change.detectable if trend.change else None, "reason": trend.reason or None}
+    parts = trend.split and {key: _points(points) for key, points in trend.split._asdict().items()}
+    return told | {"net_by_source": parts}
 
 
 def _definitions(report: Report) -> dict[str, Any] | None:
-    if report.band is None:
+    if report.band is None or report.inps.estimate is None:  # what is withheld is not told by another name
         return None
     return {
         "low": _points(report.band.low),

@@ -27,10 +27,10 @@ def _one(report: Report) -> list[str]:
     found = words.confusion(report.measured.figures.audits)
     rows = [f"{number} × machine {machine}, person {person}" for machine, person, number in found]
     lines += _section("Audits", [escape(row) for row in rows])
-    lines += ["", "## Sources", "", "| source | runs |", "| --- | --- |"]
+    lines += ["", "## Sources", ""]
+    lines += ["| source | runs |", "| --- | --- |"] if report.sources else [words.heard(report.sources)]
     lines += [f"| {escape(s.source)} | {escape(words.health(s, report))} |" for s in report.sources]
-    stories = [f"{one.mentions} mentions by {one.voices} voices: {one.text}" for one in report.stories]
-    lines += _section("Told more than once", [escape(story) for story in stories])
+    lines += _section("Told more than once", [escape(words.story(one)) for one in report.stories])
     lines += _excerpts("Detractors", report.detractors, report) + _excerpts("Promoters", report.promoters, report)
     return [*lines, "", f"_{words.METHOD}_"]
 

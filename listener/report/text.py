@@ -23,9 +23,9 @@ def _one(report: Report, width: int) -> list[str]:
     lines += [f"  {step:<9}{left:>7}  {why}".rstrip() for step, left, why in words.waterfall(report)]
     lines += _table("Week by week", [words.week(week, report) for week in report.weeks], width)
     lines += _table("Audits: the machine's label, then people's", _confusion(report), width)
-    lines += ["", "Sources"]
+    lines += ["", "Sources", *([] if report.sources else [f"  {words.heard(report.sources)}"])]
     lines += [line for s in report.sources for line in _wrapped(f"  {s.source:<18} ", words.health(s, report), width)]
-    lines += _table("Told more than once", _stories(report), width)
+    lines += _table("Told more than once", [words.story(one) for one in report.stories], width)
     lines += _excerpts("Detractors, the surest first", report.detractors, report, width)
     lines += _excerpts("Promoters, the surest first", report.promoters, report, width)
     lines += ["", *textwrap.wrap(words.METHOD, width)]
@@ -39,10 +39,6 @@ def _table(title: str, rows: Sequence[str], width: int) -> list[str]:
 def _confusion(report: Report) -> list[str]:
     found = words.confusion(report.measured.figures.audits)
     return [f"{machine:<12}{person:<12}{number:>4}" for machine, person, number in found]
-
-
-def _stories(report: Report) -> list[str]:
-    return [f"{one.mentions} mentions by {one.voices} voices: {one.text}" for one in report.stories]
 
 
 def _bars(report: Report) -> list[str]:

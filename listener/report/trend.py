@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,16 +15,22 @@ from listener.nps.trend import Change, Split, Votes, change, split
 from storage.contract import Store
 from storage.records_nps import Seam, Tally
 
-WEEKLY = timedelta(days=14)
-"""From this length on a window is also told week by week,"""
+WEEKLY = timedelta(days=13, hours=23)
+"""From this length on (14 local days, of which one may lack the hour that clocks are put forward) a window is also told
+week by week,"""
 
 LONGEST = timedelta(days=3 * 366)
 """and up to this one: nobody reads more weeks than that."""
 
+ONE_SCORER = 0.99
+"""The share of the labels that one scorer must have given, for counts of them to be compared: what was taken away by
+its source cannot be scored again."""
+
 
 class Trend(NamedTuple):
     """`inps` is the figure of the window before, as long, which began at `since`; `change` what happened since then, or
-    None with the `reason` why nothing can be said. `split` is NET's, by source."""
+    None with the `reason` why nothing can be said. `split` is NET's by the machine's labels, by source; None where NET
+    or those labels cannot be compared."""
 
     since: datetime
     inps: Figure
@@ -57,10 +63,13 @@ def trend(
     coverage = heard_share(source_health(store, began, since, unasked))
     past = measure(store, brand, began, since, coverage, gate)
     then, today = past.figures.inps, now.figures.inps
-    reason = _incomparable(then, today, seams)
+    scorers = past.population.scorers + now.population.scorers
+    alike = max(scorers.values(), default=0) >= ONE_SCORER * scorers.total()
+    reason = _incomparable(then, today, seams) or ("" if alike else _rescored(today, scorers, seams))
     if reason or then.estimate is None or today.estimate is None:
         return Trend(began, then, None, reason, None)
-    parts = split(_votes(past.tallies), _votes(now.tallies))
+    told = alike and past.figures.net.estimate and now.figures.net.estimate
+    parts = split(_votes(past.tallies), _votes(now.tallies)) if told else None
     return Trend(began, then, change(then.estimate, today.estimate), "", parts)
 
 
@@ -71,9 +80,20 @@ def _incomparable(then: Figure, today: Figure, seams: Sequence[Seam]) -> str:
         return f"there was no number before: {then.reason}"
     if then.method != today.method:
         return f"come by in another way before ({then.badge})"
-    breaks = {"query"} | ({"scorer"} if today.method == COUNTED else set())
-    broken = [f"the {seam.what} changed on {seam.noted_at[:10]}" for seam in seams if seam.what in breaks]
-    return "; ".join(dict.fromkeys(broken))
+    return _changed("query", seams)
+
+
+def _rescored(today: Figure, scorers: Iterable[str], seams: Sequence[Seam]) -> str:
+    """People's labels hold whatever the machine was."""
+    if today.method != COUNTED:
+        return ""
+    mixed = f"labels by different scorers ({', '.join(sorted(scorers))}): see `listener rescore`"
+    return _changed("scorer", seams) or mixed
+
+
+def _changed(what: str, seams: Sequence[Seam]) -> str:
+    dates = dict.fromkeys(seam.noted_at[:10] for seam in seams if seam.what == what)
+    return f"the {what} changed on {', '.join(dates)}" if dates else ""
 
 
 def _votes(tallies: Iterable[Tally]) -> dict[str, Votes]:
@@ -102,7 +122,7 @@ def weeks(
 
 def _mondays(since: datetime, until: datetime, zone: tzinfo) -> list[datetime]:
     """The local midnights of Mondays inside the window; each is made anew, for weeks with a clock change differ."""
-    first = since.astimezone(zone).date()
-    days = ((first + timedelta(days=n)) for n in range(1, (until - since).days + 2))
+    first, last = (edge.astimezone(zone).date() for edge in (since, until))
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in days if day.weekday() == 0)
-    return [midnight for midnight in midnights if since < midnight < until]
+    return [midnight.astimezone(UTC) for midnight in midnights if since < midnight < until]

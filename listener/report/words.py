@@ -9,9 +9,10 @@ from typing import Protocol
 from listener.coverage import SourceHealth
 from listener.measure import Measured
 from listener.nps.audits import AuditSummary
-from listener.nps.estimate import Figure
+from listener.nps.drift import FEWEST
+from listener.nps.estimate import CORRECTED, Figure
 from listener.nps.trend import Split
-from listener.report.build import Excerpt, Report
+from listener.report.build import Excerpt, Report, Retold
 from listener.report.trend import Week
 from storage.records import moment
 from storage.records_nps import Seam, Variant
@@ -87,7 +88,7 @@ def _parts(parts: Split) -> str:
     """Who was heard, and how they thought."""
     fixed = "" if parts.fixed_mix is None else f"; with the sources' old shares it would be {signed(parts.fixed_mix)}"
     mood = f"{signed(parts.mix)} is other sources, {signed(parts.sentiment)} mood"
-    return f"; of NET's {signed(parts.change)}, {mood}{fixed}"
+    return f"; of NET's {signed(parts.change)} by the machine's labels, {mood}{fixed}"
 
 
 def definitions(report: Report) -> str:
@@ -98,7 +99,7 @@ def definitions(report: Report) -> str:
     low, high = (
         f"{signed(points)} ({definition(of)})" for points, of in ((band.low, band.lowest), (band.high, band.highest))
     )
-    said = f"by what is counted, the machine's labels give {low} to {high}"
+    said = f"counted in other ways, the machine's labels give {low} to {high}"
     if band.flips:
         said += "; the sign depends on it"
     if report.with_quarantined is not None:
@@ -107,21 +108,24 @@ def definitions(report: Report) -> str:
 
 
 def definition(of: Variant) -> str:
-    """'voices, news in'."""
-    parts = ["voices" if of.by_voice else "mentions", "no opinion as 0" if of.no_opinion else ""]
-    parts += ["news in" if of.news else "", "quarantined in" if of.quarantined else ""]
+    """'by author, news in'."""
+    parts = ["by author" if of.by_voice else "by mention", "no opinion as 0" if of.no_opinion else ""]
+    parts += ["news in" if of.news else "", "quarantined authors in" if of.quarantined else ""]
     return ", ".join(filter(None, parts))
 
 
 def audits(measured: Measured) -> str:
     found = measured.figures.audits
+    if not found.n and measured.figures.inps.method == CORRECTED:
+        return "none labelled in this window: the figures rest on the machine and on how it erred before"
     if not found.n:
         return "none labelled in this window: the figures rest on the machine alone (see `listener audit`)"
-    agreed = "" if found.accuracy is None else f"; people agree with the machine on {found.accuracy:.0%}"
+    told = found.accuracy is not None and found.n >= FEWEST  # a share of fewer tells nothing
+    agreed = f"; people agree with the machine on {found.accuracy:.0%}" if told else ""
     drift = measured.figures.drift
     return (
         f"{found.n} labelled, the last on {found.last[:10]}{agreed}; "
-        f"they could have been any of {measured.audited:.0%} of what counts" + (f"; {drift.verdict}" if drift else "")
+        f"drawn from {measured.audited:.0%} of what counts" + (f"; {drift.verdict}" if drift else "")
     )
 
 
@@ -145,6 +149,11 @@ def voices(report: Report) -> str:
 def seam(one: Seam, report: Report) -> str:
     """'2026-11-20 09:00 the scorer became listener@2'."""
     return f"{_when(moment(one.noted_at), report)} the {one.what} became {one.now_is}"
+
+
+def story(one: Retold) -> str:
+    voices = "1 voice" if one.voices == 1 else f"{one.voices} voices"
+    return f"{one.mentions} mentions by {voices}: {one.text}"
 
 
 def week(one: Week, report: Report) -> str:
@@ -181,7 +190,7 @@ def health(source: SourceHealth, report: Report) -> str:
 
 
 def byline(excerpt: Excerpt, report: Report) -> str:
-    words = ", ".join(f"{word} {weight:+.1f}" for word, weight in excerpt.words)
+    words = ", ".join(f"{word} {weight:+z.1f}" for word, weight in excerpt.words)
     said = (excerpt.source, excerpt.author, _when(excerpt.at, report), f"{excerpt.confidence:.0%} sure", words)
     return " · ".join(filter(None, said))
 

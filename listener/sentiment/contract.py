@@ -53,7 +53,8 @@ class Scorer(Protocol):
 
     @property
     def id(self) -> str:
-        """Of a brand that has no word rules and no calibration of its own."""
+        """Of the scorer as it is configured: that of a brand without word rules, calibration or rivals, unless some
+        brand has rivals."""
 
     def id_for(self, brand: str) -> str:
         """What a verdict about `brand` will carry: a mention with another one is stale."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import exp
+from operator import mul
 from typing import NamedTuple
 
 from listener.sentiment.contract import Label
@@ -31,7 +32,7 @@ def judge(
     `thresholds.sure`.
     Confidence is the label's own probability.
     """
-    leaning = [p * exp(shift) for p, shift in zip(probabilities, lean, strict=True)]
+    leaning = list(map(mul, probabilities, map(exp, lean)))
     best = leaning.index(max(leaning))
     label, confidence = _LABELS[best], probabilities[best]
     unsure = confidence < thresholds.sure

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import starmap
 
-from listener.sentiment.english import English
+from listener.sentiment.english import LANGUAGE, English
 from listener.sentiment.labels import Thresholds
 from listener.sentiment.model import Model, Triple, tunings
 from listener.sentiment.normal import normalise
@@ -12,8 +14,7 @@ from listener.sentiment.toward import Asked, Reading, TowardBrand
 
 # Raise the version with every change to the rules here, in toward.py, labels.py, gate.py, focus.py, language.py,
 # rating.py, normal.py, english.py or overlay.tsv, and to the models.
-_VERSION = "listener@2"
-_ENGLISH = "en"
+_VERSION = "listener@3"
 
 DOUBTFUL = frozenset({"hi"})
 """Languages that the models read hardly better than chance: scored only for those who ask for them by name."""
@@ -52,17 +53,21 @@ class DefaultScorer(TowardBrand):
             calibrations=calibrations,
         )
 
-    def _read(self, asked: Sequence[Asked]) -> Sequence[Reading]:
-        return [self._reading(one) for one in asked]
+    def _read(self, asked: Sequence[Asked]) -> list[Reading]:
+        by_language: dict[str, list[Asked]] = {}
+        for one in asked:
+            by_language.setdefault(one.language, []).append(one)
+        read = {language: self._read_in(language, its) for language, its in by_language.items()}
+        return [next(read[one.language]) for one in asked]
 
-    def _reading(self, asked: Asked) -> Reading:
-        if asked.language == _ENGLISH:
-            scores, said = self._english.read(asked.told, asked.text.brand)
-            return Reading(scores, self._english.lean, said)
-        bias, lean = tunings()[asked.language]
-        line = normalise(asked.told)
-        scores = _plus(self._model.scores_of(line, asked.language), bias)
-        return Reading(scores, lean, self._model.words_of(line, asked.language))
+    def _read_in(self, language: str, asked: Sequence[Asked]) -> Iterator[Reading]:
+        if language == LANGUAGE:
+            yield from starmap(Reading, self._english.read([(one.told, one.text.brand) for one in asked]))
+            return
+        bias, lean = self._model.tunings[language]
+        lines = [normalise(one.told) for one in asked]
+        for line, scores in zip(lines, [self._model.scores_of(line, language) for line in lines], strict=True):
+            yield Reading(_plus(scores, bias), lean, partial(self._model.words_of, line, language))
 
 
 def _plus(scores: Triple, bias: Triple) -> Triple:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,18 +18,20 @@ from listener.sentiment.language import primary
 from listener.sentiment.model import Triple, Weighed, softmax
 
 _STRONGEST = 5  # parts in an explanation
+_OPINIONS = frozenset({"promoter", "detractor"})
 
 # A point of valence moves the odds of promoter against detractor by a factor of e: the four points of a word as strong
 # as any in VADER's lexicon by 55, which few texts withstand.
 _POINT = 0.5
+_LEVEL: Triple = (0.0, 0.0, 0.0)
 
 
 class Ear(NamedTuple):
-    """How texts about one brand are read, and the scorer's id for it."""
+    """How texts about one brand are read, and the scorer's id for it. No `calibration`: it changes nothing."""
 
     focus: Focus
     words: Mapping[str, float]
-    calibration: Parameters
+    calibration: Parameters | None
     id: str
 
 
@@ -47,11 +49,11 @@ class Asked(NamedTuple):
 
 class Reading(NamedTuple):
     """`scores` are logarithms of odds, whose softmax are the probabilities; `lean` is added to them for the label
-    alone; `said` are the parts that carried them, in any order, as far as reading has shown them."""
+    alone; `said` gives the parts that carried them, in any order, as far as they are known without reading again."""
 
     scores: Triple
-    lean: Triple = (0.0, 0.0, 0.0)
-    said: Weighed = ()
+    lean: Triple = _LEVEL
+    said: Callable[[], Weighed] = tuple
 
 
 class TowardBrand:
@@ -61,6 +63,9 @@ class TowardBrand:
     clause about one of these says nothing about the brand. `words` maps a brand ("": every brand) to words and what
     they weigh in texts about it (-4..4, 0: nothing): such a word is taken out of the text, and its weight added to
     what the rest says. `calibrations` maps a brand to parameters as `calibration.to_json` writes them.
+
+    A promoter's or a detractor's explanation shows the strongest of what carried it; other labels state no opinion, and
+    theirs shows only the user's words.
     """
 
     def __init__(
@@ -88,7 +93,8 @@ class TowardBrand:
         self._words = {brand.casefold(): _folded(weights) for brand, weights in (words or {}).items()}
         self._calibrations = {brand.casefold(): from_json(text) for brand, text in (calibrations or {}).items()}
         self._ear = lru_cache(maxsize=256)(self._ear_for)
-        self.id = self._identity(version, frozenset(usual))
+        self._plain_id = self._identity(version, frozenset(usual), {})
+        self.id = self._identity(version, frozenset(usual), self._rivals)
 
     def id_for(self, brand: str) -> str:
         return self._ear(brand).id
@@ -105,27 +111,28 @@ class TowardBrand:
             verdicts.append(found if isinstance(found, Verdict) else None)
             if not isinstance(found, Verdict):
                 asked.append(_ask(place, text, found, ear))
-        readings = self._read(asked)
-        judged = [self._verdict(one, reading) for one, reading in zip(asked, readings, strict=True)]
-        explained = self._explain(asked, judged)
-        for one, reading, verdict, said in zip(asked, readings, judged, explained, strict=True):
-            parts = (*reading.said, *said, *one.ruled)
-            verdicts[one.place] = verdict._replace(explanation=strongest(parts))
+        judged = [self._verdict(one, reading) for one, reading in zip(asked, self._read(asked), strict=True)]
+        for one, verdict, said in zip(asked, judged, self._explain(asked, judged), strict=True):
+            if said:
+                verdict = verdict._replace(explanation=strongest((*said, *verdict.explanation)))
+            verdicts[one.place] = verdict
         return [verdict for verdict in verdicts if verdict is not None]
 
     def _read(self, asked: Sequence[Asked]) -> Sequence[Reading]:
         raise NotImplementedError
 
     def _explain(self, asked: Sequence[Asked], judged: Sequence[Verdict]) -> Sequence[Weighed]:
-        """For each the parts that carried it, beyond what its reading has said, with what they weigh, in any order."""
+        """For each the parts that carried it, beyond what its verdict shows, with what they weigh, in any order."""
         return [()] * len(asked)
 
     def _verdict(self, asked: Asked, reading: Reading) -> Verdict:
         x, y, z = reading.scores
-        lift = _POINT * sum(valence for _, valence in asked.ruled)
-        probabilities = apply(asked.ear.calibration, softmax((x - lift, y, z + lift)))
-        # What a person's labels have taught about the brand makes up for unequal shares better than the lean does.
-        lean = reading.lean if asked.ear.calibration.changes_nothing else (0.0, 0.0, 0.0)
+        lift = _POINT * sum([valence for _, valence in asked.ruled])
+        probabilities: tuple[float, ...] = softmax((x - lift, y, z + lift))
+        lean = reading.lean
+        if calibration := asked.ear.calibration:
+            # What a person's labels have taught about the brand makes up for unequal shares better than the lean does.
+            probabilities, lean = apply(calibration, probabilities), _LEVEL
         label, confidence, tags = judge(probabilities, self._thresholds, asked.text.genre, lean)
         return Verdict(
             label=label,
@@ -134,7 +141,7 @@ class TowardBrand:
             confidence=confidence,
             language=asked.language,
             unscored="",
-            explanation=(),
+            explanation=strongest((*reading.said(), *asked.ruled) if label in _OPINIONS else asked.ruled),
             scorer=asked.ear.id,
             tags=("comparison", *tags) if asked.compares else tags,
         )
@@ -143,26 +150,31 @@ class TowardBrand:
         folded = brand.casefold()
         words = {**self._words.get("", {}), **self._words.get(folded, {})}
         calibration = self._calibrations.get(folded, IDENTITY)
-        own = digest((sorted(words.items()), calibration))
-        id_ = f"{self.id}+{own}" if words or not calibration.changes_nothing else self.id
-        return Ear(Focus(brand, self._rivals.get(folded, ())), words, calibration, id_)
+        idle = calibration.changes_nothing
+        rivals = self._rivals.get(folded, ())
+        own = digest((sorted(words.items()), calibration, sorted(rivals)))
+        id_ = self._plain_id if idle and not words and not rivals else f"{self._plain_id}+{own}"
+        return Ear(Focus(brand, rivals), words, None if idle else calibration, id_)
 
-    def _identity(self, version: str, usual: frozenset[str]) -> str:
+    def _identity(self, version: str, usual: frozenset[str], rivals: Mapping[str, Sequence[str]]) -> str:
         """The name and version, and a digest of whatever else than the defaults decides about scores."""
-        rivals = {brand: sorted(names) for brand, names in sorted(self._rivals.items())}
-        if self._thresholds == Thresholds() and not rivals and self._languages == usual:
+        named = {brand: sorted(names) for brand, names in sorted(rivals.items())}
+        if self._thresholds == Thresholds() and not named and self._languages == usual:
             return version
-        return f"{version}+{digest((self._thresholds, rivals, sorted(self._languages)))}"
+        return f"{version}+{digest((self._thresholds, named, sorted(self._languages)))}"
 
 
 def strongest(weighed: Sequence[tuple[str, float]]) -> Weighed:
     """Each part once, the strongest first; of equals the earlier."""
+    if not weighed:
+        return ()
     by_part: dict[str, float] = {}
-    for part, weight in weighed:
-        if abs(weight) > abs(by_part.get(part, 0.0)):
-            by_part[part] = weight
-    ranked = sorted(by_part.items(), key=_weight, reverse=True)
-    return tuple((part, round(weight, 3)) for part, weight in ranked[:_STRONGEST])
+    for part, weight in sorted(weighed, key=_weight, reverse=True):
+        if len(by_part) == _STRONGEST:
+            break
+        if weight and part not in by_part:
+            by_part[part] = round(weight, 3)
+    return tuple(by_part.items())
 
 
 def digest(chosen: object) -> str:

@@ -56,22 +56,29 @@ class _Words(dict[str, str]):
         return word
 
 
+class Spoken(NamedTuple):
+    """A text as VADER takes it in, before any lexicon: its tokens, the word it looks up for each, whether capitals
+    stand apart in it (they mean nothing where all is in capitals), whether it may hold an "n't", and how loud it is."""
+
+    tokens: list[str]
+    words: list[str]
+    apart: bool
+    contracted: bool
+    emphasis: float
+
+
 class Reading(NamedTuple):
-    """What VADER makes of a text: its scores, the words that made them with their weights, in text order, and all the
-    words it looked up."""
+    """What VADER makes of what was `spoken`: the scores, and the places and valences of the words that made them."""
 
     polarity: Polarity
-    words: list[tuple[str, float]]
-    looked_up: list[str]
-
-
-class _Heard(NamedTuple):
-    """The words of a text, the indices of those with a valence other than 0, and their valences."""
-
-    words: list[str]
+    spoken: Spoken
     at: list[int]
     valences: list[float]
-    emphasis: float
+
+    @property
+    def words(self) -> list[tuple[str, float]]:
+        """The words that carry sentiment with their valence after negations, boosters, capitals and "but"."""
+        return [(self.spoken.words[i], valence) for i, valence in zip(self.at, self.valences, strict=True)]
 
 
 class Vader:
@@ -92,28 +99,24 @@ class Vader:
 
     def polarity(self, text: str) -> Polarity:
         """(neg, neu, pos, compound): three shares 0..1, three decimals, and the sum −1..1, four decimals."""
-        return _summary(self._hear(text))
+        return self.read(text).polarity
 
     def words(self, text: str) -> list[tuple[str, float]]:
-        """The words that carry sentiment with their valence after negations, boosters, capitals and "but"."""
+        """The words that carry sentiment, as `Reading.words`."""
         return self.read(text).words
 
     def read(self, text: str) -> Reading:
-        """Both of the above in one pass."""
-        heard = self._hear(text)
-        words = heard.words
-        return Reading(_summary(heard), [(words[i], v) for i, v in zip(heard.at, heard.valences, strict=True)], words)
+        """The scores and the words behind them."""
+        return self.weigh(self._listen(text))
 
-    def _hear(self, text: str) -> _Heard:
-        text = self._spelled(text)
-        tokens = text.split()
-        words = list(map(self._word_of, tokens))
+    def weigh(self, spoken: Spoken) -> Reading:
+        """What this lexicon makes of a text that was read with another and the same emojis."""
+        tokens, words, apart, contracted, _ = spoken
         at: list[int] = []
         valences: list[float] = []
-        apart = not all(map(str.isupper, tokens))  # capitals mean nothing where all is in capitals
-        contracted = "'t" in text or "'T" in text
         for i in compress(range(len(words)), map(self._is_voiced, words)):
-            if contracted or not _nothing_stirs(words[i - 3 if i > 3 else 0 : i + 1]):
+            near = words[i - 3 if i > 3 else 0 : i + 1]
+            if not _nothing_stirs(near) or (contracted and "n't" in " ".join(near)):
                 valence = self._valence(tokens, words, i, apart)
             else:
                 valence = self._voiced[words[i]]
@@ -122,11 +125,15 @@ class Vader:
             if valence:
                 at.append(i)
                 valences.append(valence)
-        if not valences:
-            return _Heard(words, at, valences, 0.0)
-        if "but" in words:
+        if valences and "but" in words:
             weigh_but(at, valences, words.index("but"))
-        return _Heard(words, at, valences, emphasis(text))
+        return Reading(_summary(valences, len(words), spoken.emphasis), spoken, at, valences)
+
+    def _listen(self, text: str) -> Spoken:
+        text = self._spelled(text)
+        tokens = text.split()
+        words = list(map(self._word_of, tokens))
+        return Spoken(tokens, words, not all(map(str.isupper, tokens)), "'t" in text or "'T" in text, emphasis(text))
 
     def _spelled(self, text: str) -> str:
         """The text with its emojis in words. (The original leaves out a space it does not need: no word can tell.)"""
@@ -166,23 +173,22 @@ class Vader:
         return valence
 
 
-def _summary(heard: _Heard) -> Polarity:
-    valences = heard.valences
+def _summary(valences: Sequence[float], words: int, loudness: float) -> Polarity:
     if not valences:
-        return 0.0, 1.0 if heard.words else 0.0, 0.0, 0.0
+        return 0.0, 1.0 if words else 0.0, 0.0, 0.0
     total = float(sum(valences))
-    compound = normalize(total + heard.emphasis if total > 0 else total - heard.emphasis if total < 0 else total)
+    compound = normalize(total + loudness if total > 0 else total - loudness if total < 0 else total)
     pos, neg = 0.0, 0.0
     for valence in valences:
         if valence > 0:
             pos += valence + 1
         else:
             neg += valence - 1
-    neutral = len(heard.words) - len(valences)
+    neutral = words - len(valences)
     if pos > fabs(neg):
-        pos += heard.emphasis
+        pos += loudness
     elif pos < fabs(neg):
-        neg -= heard.emphasis
+        neg -= loudness
     whole = pos + fabs(neg) + neutral
     return (
         round(fabs(neg / whole), 3),

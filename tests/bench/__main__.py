@@ -12,6 +12,7 @@ NAMES = {
     "jetstream": "hearing a stream, against a bare loop of `websockets` and `json`",
     "match": "matching, against a regular expression",
     "nps": "the intervals of the implied NPS, against labels alone and against counting (--quick)",
+    "report": "`listener nps` and `listener report` over a million mentions (--quick)",
     "stories": "telling stories apart, against an exact hash",
 }
 

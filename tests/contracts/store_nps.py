@@ -131,6 +131,14 @@ class EstimatingContract:
         assert store.set_standing(author("ann").id, "") == 3
         assert {(one.left_out, one.mentions) for one in store.tallies("Acme", *ALL)} == {("", 2), ("news", 1)}
 
+    def test_who_turns_out_to_be_staff_is_from_then_on(self, store: Store) -> None:
+        store.add_page([arrival("1", handle="ann")], AT)
+        later = arrival("2", handle="ann")
+        store.add_page([later._replace(author=author("ann", standing="staff"))], AT)
+        store.add_page([arrival("3", handle="ann")], AT)
+        assert [one.author.standing for one in store.authors_named("ann")] == ["staff"]
+        assert labels(store) == {"promoter": 1}
+
     def test_speakers_are_the_loudest_and_are_found_by_name(self, store: Store) -> None:
         store.add_page(
             [arrival("1", handle="ann"), arrival("2", handle="ann", label="detractor"), arrival("3", handle="Bob")], AT
@@ -320,3 +328,14 @@ class EstimatingContract:
         assert store.report(made.id) == made and store.report(made.id[:6]) == made
         assert store.report("zz") is None and store.report("") == made
         assert store.reports() == [made._replace(body="")]
+
+    def test_a_report_goes_with_the_words_that_its_source_took_away(self, store: Store) -> None:
+        page = [arrival("1"), arrival("2")]
+        store.add_page(page, AT)
+        quoting, other = (
+            StoredReport(short_id(one.post.id), "Acme", *_FAR, "text", AT, "f1", "body", one.post.id) for one in page
+        )
+        store.add_report(quoting)
+        store.add_report(other)
+        store.add_page([Arrival(page[0].post._replace(deleted_at=AT), None)], AT)
+        assert store.report(quoting.id) == quoting._replace(body="") and store.report(other.id) == other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from connectors.archive import BadRow, NoArchive
@@ -45,6 +45,23 @@ class Corpus(NamedTuple):
     def folds(self) -> list[int]:
         """Which fifth a text is held out with: decided by its hash, so that it never depends on the order."""
         return [hashlib.blake2b(_utf8(line), digest_size=4).digest()[0] % FOLDS for line in self.lines]
+
+    def among(self, rows: Sequence[int]) -> Corpus:
+        """Of its texts only these."""
+        return Corpus(
+            tuple([self.texts[row] for row in rows]),
+            tuple([self.lines[row] for row in rows]),
+            tuple([self.labels[row] for row in rows]),
+            tuple([self.sources[row] for row in rows]),
+        )
+
+    def with_those_of(self, other: Corpus) -> Corpus:
+        return Corpus(
+            self.texts + other.texts,
+            self.lines + other.lines,
+            self.labels + other.labels,
+            self.sources + other.sources,
+        )
 
     def counts(self) -> Counter[str]:
         return Counter(self.sources)

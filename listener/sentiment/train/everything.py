@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from listener.sentiment.english import LANGUAGE
-from listener.sentiment.model import LABELS
+from listener.sentiment.english import LANGUAGE, SHORT_MODEL, is_short
+from listener.sentiment.model import LABELS, heed
+from listener.sentiment.train.contrasts import contrasts
 from listener.sentiment.train.corpus import Corpus
 from listener.sentiment.train.file import encoded
 from listener.sentiment.train.grams import Grams
 from listener.sentiment.train.layer import layered
-from listener.sentiment.train.plans import plan_for
+from listener.sentiment.train.plans import Plan, plan_for
 from listener.sentiment.train.ridge import held_out, weights
 from listener.sentiment.train.tuning import Measured, measure, tune
 
@@ -44,22 +45,37 @@ def train(corpora: Mapping[str, Corpus], say: Callable[[str], object]) -> dict[s
         say(line)
     with threadpool_limits(1):  # threads would add in another order each time
         for language, corpus in corpora.items():
-            trained = _trained(language, corpus)
+            trained = _trained(language, corpus, plan_for(language))
             files[f"{language}.ftz"] = trained.file
             calibration["languages"][language] = trained.tuning
             say(_row(language, corpus, trained.measured, len(trained.file)))
             if language == LANGUAGE:
                 calibration["english"], measured = layered(corpus, trained.scores)
                 say(_row(f"{language}, with the layer", corpus, measured, 0))
+                short, its = _short(corpus)
+                files[f"{SHORT_MODEL}.ftz"] = short.file
+                # What shares the labels have among the contrasts is of our own making, and no reason to lean.
+                calibration["english_short"] = short.tuning | {"lean": calibration["english"]["lean"]}
+                say(_row(SHORT_MODEL, its, short.measured, len(short.file)))
     files["calibration.json"] = (json.dumps(calibration, indent=1) + "\n").encode()
     return files
 
 
-def _trained(language: str, corpus: Corpus) -> Trained:
-    plan = plan_for(language)
+def _short(tweets: Corpus) -> tuple[Trained, Corpus]:
+    """The English model of short texts, which has the contrasts to learn from besides all tweets, under a layer fitted
+    to those of them that are short; and these."""
+    corpus = tweets.with_those_of(contrasts(tweets))
+    trained = _trained(LANGUAGE, corpus, Plan())
+    rows = [row for row, line in enumerate(corpus.lines) if is_short(line)]
+    short = corpus.among(rows)
+    tuning, measured = layered(short, trained.scores[rows], freedom=1.0)
+    return Trained(trained.file, tuning, measured, trained.scores[rows]), short
+
+
+def _trained(language: str, corpus: Corpus, plan: Plan) -> Trained:
     matrix = Grams(plan).matrix(corpus.read_by_model(language))
     labels, folds = np.array(corpus.labels), np.array(corpus.folds())
-    scores = held_out(matrix, labels, folds, plan)
+    scores = held_out(matrix, labels, folds, plan) * np.array([[heed(line, language)] for line in corpus.lines])
     tuned = tune(scores, labels)
     tuning = {
         "labels": [LABELS[label] for label in corpus.seen],

@@ -14,8 +14,9 @@ from listener.sentiment.train.corpus import FOLDS, Corpus
 from listener.sentiment.train.tuning import Measured, measure, tune
 
 
-def layered(corpus: Corpus, scores: NDArray[Any]) -> tuple[dict[str, Any], Measured]:
-    """What calibration.json says of it, fitted to the `scores` of models that had not seen a text's fold."""
+def layered(corpus: Corpus, scores: NDArray[Any], freedom: float = 0.1) -> tuple[dict[str, Any], Measured]:
+    """What calibration.json says of it, fitted to the `scores` of models that had not seen a text's fold. The more
+    `freedom`, the less the weights shrink."""
     spelling = Spelling()
     manners = [spelling.features(text, line) for text, line in zip(corpus.texts, corpus.lines, strict=True)]
     features = np.hstack([np.array(manners), scores - scores.mean(1, keepdims=True)])
@@ -23,8 +24,8 @@ def layered(corpus: Corpus, scores: NDArray[Any]) -> tuple[dict[str, Any], Measu
     read = np.zeros_like(scores)
     for fold in range(FOLDS):
         seen = folds != fold
-        read[~seen] = _regression(features[seen], labels[seen]).decision_function(features[~seen])
-    fitted, tuned = _regression(features, labels), tune(read, labels)
+        read[~seen] = _regression(features[seen], labels[seen], freedom).decision_function(features[~seen])
+    fitted, tuned = _regression(features, labels, freedom), tune(read, labels)
     return {
         "labels": list(LABELS),
         "features": [*NAMES, *(f"model_{label}" for label in LABELS)],
@@ -34,5 +35,5 @@ def layered(corpus: Corpus, scores: NDArray[Any]) -> tuple[dict[str, Any], Measu
     }, measure(read, labels, folds)
 
 
-def _regression(features: NDArray[Any], labels: NDArray[Any]) -> LogisticRegression:
-    return LogisticRegression(C=0.1, max_iter=1000).fit(features, labels)
+def _regression(features: NDArray[Any], labels: NDArray[Any], freedom: float) -> LogisticRegression:
+    return LogisticRegression(C=freedom, max_iter=1000).fit(features, labels)
