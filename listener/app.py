@@ -21,6 +21,7 @@ from listener.alerts.rules import Rule
 from listener.audits import draw_daily
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
+from listener.desk.urgency import flagged
 from listener.health import HISTORY, Health, health
 from listener.intake import Intake
 from listener.match import Matcher, search_terms
@@ -33,7 +34,8 @@ from listener.sweep import Sweeper
 from listener.word_rules import words_of
 from storage.contract import Store
 from storage.errors import StoreError
-from storage.records import Run, Watch, stamp
+from storage.records import Mention, Post, Run, Watch, stamp
+from storage.records_desk import Case
 from storage.records_scoring import WordRule
 from storage.sqlite import SqliteStore
 
@@ -117,7 +119,12 @@ class App:
         return build(calibrations=calibrations) if calibrations else scorer
 
     def intake(self, rules: Sequence[Rule] = ()) -> Intake:
-        return Intake(self.matcher, self.scorer, rules, self.config.settings.alerting.max_alert_age, self._staff())
+        settings = self.config.settings
+
+        def flag(mention: Mention, post: Post, now: datetime, reach: int | None) -> Case | None:
+            return flagged(mention, post, settings, now, reach)
+
+        return Intake(self.matcher, self.scorer, rules, settings.alerting.max_alert_age, self._staff(), flag)
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())

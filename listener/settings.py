@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -44,6 +45,13 @@ def _scorer(name: str) -> str:
 
 def _web_address(url: SecretStr) -> SecretStr:
     web_address(url.get_secret_value())
+    return url
+
+
+def _desk_address(url: str) -> str:
+    parts = urlsplit(web_address(url) if url else "")
+    if url and url != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(f"'{url}' must end with the host name or its port, without a slash")
     return url
 
 
@@ -123,7 +131,7 @@ class SnippetSettings(_Table):
 class DeskSettings(_Table):
     bind: str = "127.0.0.1"
     port: int = Field(default=8400, ge=1, le=65535)
-    address: str = ""
+    address: Annotated[str, AfterValidator(_desk_address)] = ""
     session: Duration = timedelta(hours=12)
     claim: Duration = timedelta(minutes=10)
     open_within: Duration = timedelta(days=7)
@@ -132,6 +140,15 @@ class DeskSettings(_Table):
     proxy_header: str = ""
     proxy_secret: SecretStr | None = None
     snippets: tuple[SnippetSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _proxy_is_whole(self) -> Self:
+        secret = self.proxy_secret is not None and self.proxy_secret.get_secret_value() != ""
+        if self.proxy_header and not secret:
+            raise ValueError("proxy_header needs proxy_secret, or anybody could send that header")
+        if secret and not self.proxy_header:
+            raise ValueError("proxy_secret needs proxy_header, the header in which the proxy names the user")
+        return self
 
 
 class AlertingSettings(_Table):

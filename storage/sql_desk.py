@@ -19,7 +19,7 @@ _ITS_MENTIONS = "m.id >= p.id || '-' AND m.id < p.id || '.'"
 _HOLDS = "r.mention_id = m.id AND r.undone_at IS NULL"
 _LAST = "ORDER BY r.reviewed_at DESC, r.id DESC LIMIT 1"
 _AUDITED = f"EXISTS (SELECT 1 FROM reviews r WHERE {_HOLDS} AND r.sampled_by = 'audit')"
-_BLIND = f"""(EXISTS (SELECT 1 FROM audit_draws d WHERE d.mention_id = m.id) AND NOT {_AUDITED}
+BLIND = f"""(EXISTS (SELECT 1 FROM audit_draws d WHERE d.mention_id = m.id) AND NOT {_AUDITED}
     AND EXISTS (SELECT 1 FROM posts b WHERE b.id = m.post_id AND b.deleted_at IS NULL))"""
 _LABEL = f"COALESCE((SELECT r.label FROM reviews r WHERE {_HOLDS} {_LAST}), m.label, 'unscored')"
 
@@ -55,7 +55,7 @@ def conditions(wanted: Filter) -> list[Condition]:
         if values:
             found.append(Condition(f"{column} IN ({marks(values)})", values))
     if wanted.labels:
-        found.append(Condition(f"({_LABEL} IN ({marks(wanted.labels)}) OR {_BLIND})", wanted.labels))
+        found.append(Condition(f"({_LABEL} IN ({marks(wanted.labels)}) OR {BLIND})", wanted.labels))
     if wanted.states:
         found.append(Condition(f"COALESCE(c.state, 'none') IN ({marks(wanted.states)})", wanted.states, "cases"))
     if wanted.assignee:

@@ -31,12 +31,15 @@ from storage.records import (
 from storage.records_sweep import Standing, Sweep
 from storage.sqlite_connections import PATIENCE, Connections
 from storage.sqlite_desk import SqliteDesk
+from storage.sqlite_figures import SqliteFigures
 from storage.sqlite_migrations import migrations, refuse_newer
 from storage.sqlite_nps import SqliteNps
+from storage.sqlite_people import SqlitePeople
 from storage.sqlite_scoring import SqliteScoring
+from storage.sqlite_tokens import SqliteTokens
 
 
-class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk):
+class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTokens, SqlitePeople):
     """The whole `storage.contract.Store` on one file."""
 
     def __init__(self, path: Path) -> None:

@@ -33,7 +33,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-OPEN_TO_ALL = re.compile(r"/(login|logout|static/\{file\}|favicon\.ico|healthz|metrics|api/.*)")
+OPEN_TO_ALL = re.compile(
+    r"/(login|logout|static/\{file\}|favicon\.ico|healthz|metrics|api/.*|views/\{name:path\}\.json)"
+)
 """What has no role: where one logs in, what holds nothing, and what asks for a token itself."""
 
 MENTION = arrival("1")

@@ -22,13 +22,16 @@ from storage.schema import MIGRATIONS
 from storage.sqlite import SqliteStore
 from tests.contracts.store import StoreContract
 from tests.contracts.store_desk import DeskContract, all_of, flagged
+from tests.contracts.store_figures import FiguresContract
 from tests.contracts.store_nps import EstimatingContract
+from tests.contracts.store_people import PeopleContract
+from tests.contracts.store_tokens import TokensContract
 from tests.made import AT, ago, arrival, watch
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-class TestSqlite(StoreContract, EstimatingContract, DeskContract):
+class TestSqlite(StoreContract, EstimatingContract, DeskContract, FiguresContract, TokensContract, PeopleContract):
     pass
 
 

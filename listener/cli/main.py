@@ -37,6 +37,8 @@ _COMMANDS = {
     "report": "report",
     "audit": "audit",
     "authors": "authors",
+    "advocates": "advocates",
+    "questions": "questions",
     "sources": "sources",
     "brands": "brands",
     "alerts": "alerts",

@@ -25,7 +25,7 @@ _ADD_ONE = "add one with `listener users add NAME --role admin`"
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: desk.port, which is 8400; 0: any that is free.")
 @click.pass_context
 def serve_command(ctx: click.Context, bind: str | None, port: int | None) -> int:
-    """Serve the review desk until stopped (Ctrl-C, SIGTERM)."""
+    """Serve the review desk until stopped (Ctrl-C, SIGTERM). It pulls nothing: `listener run` or cron does."""
     with opened(ctx, advise=True) as app:
         settings = app.config.settings.desk
         at, number = settings.bind if bind is None else bind, settings.port if port is None else port

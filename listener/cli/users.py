@@ -9,12 +9,17 @@ from typing import Any, cast
 
 import click
 
+from connectors.text import clean
 from listener.cli.main import opened
 from storage.records import stamp
 from storage.records_desk import ROLES, Role, User
+from storage.records_tokens import Token
 
 _NAME = re.compile(r"\w[\w.@+-]{0,63}")
 _LINE = "{:<24} {:<9} {:<11} {}"
+_TOKEN_LINE = "{:<12} {:<24} {:<11} {:<20} {}"
+_SHOWN = 12
+_LONGEST_ABOUT = 200
 
 
 @click.group("users")
@@ -128,6 +133,63 @@ def end_command(ctx: click.Context, name: str) -> int:
         user = _known(app, name)
         ended = app.store.end_sessions(user=user.name)
     click.echo(f"{user.name}: {ended} {'session' if ended == 1 else 'sessions'} ended.")
+    return 0
+
+
+@users_command.command("token")
+@click.argument("name")
+@click.option("--for", "about", default="", metavar="WORDS", help="What it is for, to know it again.")
+@click.pass_context
+def token_command(ctx: click.Context, name: str, about: str) -> int:
+    """Make a token for a program that may do what NAME may. It is printed once."""
+    from listener.desk.api_access import new_token, token_id
+
+    with opened(ctx) as app:
+        user = _known(app, name)
+        secret = new_token()
+        about = " ".join(clean(about, _LONGEST_ABOUT).split())
+        app.store.add_token(Token(token_id(secret), user.name, about, stamp(app.now())))
+    click.echo(secret)
+    click.echo(f"keep it: it is not shown again. It may do what {user.name} may ({user.role}).", err=True)
+    return 0
+
+
+@users_command.group("tokens", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def tokens_command(ctx: click.Context, as_json: bool) -> int:
+    """List the tokens, by the first characters of their ids."""
+    if ctx.invoked_subcommand is not None:
+        return 0
+    with opened(ctx) as app:
+        tokens: list[Token] = app.store.tokens()
+    if as_json:
+        click.echo(
+            json.dumps([one._asdict() | {"id": one.id[:_SHOWN]} for one in tokens], ensure_ascii=False, indent=2)
+        )
+        return 0
+    if not tokens:
+        click.echo("there is no token; make one with: listener users token NAME")
+    for one in tokens:
+        used = f"last used {one.used_on}" if one.used_on else "never used"
+        state = f"revoked {one.revoked_at[:10]}" if one.revoked_at else used
+        click.echo(_TOKEN_LINE.format(one.id[:_SHOWN], one.user, one.made_at[:10], state, one.about).rstrip())
+    return 0
+
+
+@tokens_command.command("revoke")
+@click.argument("token")
+@click.pass_context
+def revoke_command(ctx: click.Context, token: str) -> int:
+    """Let the token with that id, or that beginning of one, in no more."""
+    with opened(ctx) as app:
+        found = [one for one in app.store.tokens() if token and one.id.startswith(token.lower())]
+        if len(found) != 1:
+            raise click.UsageError(
+                f"no single token's id begins with that; `listener users tokens` shows their first {_SHOWN} characters."
+            )
+        app.store.revoke_token(found[0].id, stamp(app.now()))
+    click.echo(f"{found[0].id[:_SHOWN]} of {found[0].user} is revoked.")
     return 0
 
 

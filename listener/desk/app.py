@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from listener.app import App
-from listener.desk import access, assets, mention, queue
+from listener.desk import access, api, asked, assets, dashboard, mention, metrics, people, queue, sources
 from listener.desk.context import Desk, Entry, is_partial, page
 from listener.desk.security import Fence, read_form
 from storage.errors import StoreBusy, StoreError, StoreFull
@@ -30,7 +30,13 @@ def help_page(request: Request) -> Response:
 ENTRIES: tuple[Entry, ...] = (
     *queue.ENTRIES,
     *mention.ENTRIES,
+    *people.ENTRIES,
+    *asked.ENTRIES,
+    *dashboard.ENTRIES,
+    *sources.ENTRIES,
     Entry("/help", help_page),
+    *api.ENTRIES,
+    *metrics.ENTRIES,
     *access.ENTRIES,
     *assets.ENTRIES,
 )
@@ -54,6 +60,7 @@ def create(app: App, bind: str = "") -> Starlette:
     handlers = {HTTPException: error_page, StoreError: _store_failed}
     desk = Starlette(routes=_routes(ENTRIES), middleware=[fence], exception_handlers=handlers)  # type: ignore[arg-type]
     desk.router.redirect_slashes = False
+    desk.state.listener = app
     desk.state.desk = Desk(app.store, app.config, app.now, _templates(), address)
     return desk
 

@@ -107,7 +107,7 @@ def _values(request: Request, desk: Desk, user: str, found: Whole) -> Mapping[st
     now, zone, item = desk.now(), desk.zone, found.item
     shows: Row = row(item, matcher_of(request), user, now, zone)
     others = {
-        name: rows(_as_blind_as(item, items), matcher_of(request), user, now, zone)
+        name: rows(as_blind_as(item, items), matcher_of(request), user, now, zone)
         for name, items in (("by_author", found.by_author), ("in_thread", found.in_thread), ("alike", found.alike))
     }
     title, text = _marked(request, found)
@@ -119,7 +119,7 @@ def _values(request: Request, desk: Desk, user: str, found: Whole) -> Mapping[st
         "machine": None if shows.blind else _machine(found, now, zone),
         "reviews": [] if shows.blind else [_said(one, now, zone) for one in reversed(found.reviews)],
         "trail": [
-            _happened(event, now, zone) for event in reversed(found.events) if not (shows.blind and _tells(event))
+            _happened(event, now, zone) for event in reversed(found.events) if not (shows.blind and tells(event))
         ],
         "revisions": [(when(at, now, zone), was, text) for at, was, text in reversed(found.revisions)],
         "snippets": snippets(desk.config.settings.desk.snippets, item),
@@ -134,7 +134,7 @@ def _values(request: Request, desk: Desk, user: str, found: Whole) -> Mapping[st
     }
 
 
-def _as_blind_as(item: Item, others: Sequence[Item]) -> Sequence[Item]:
+def as_blind_as(item: Item, others: Sequence[Item]) -> Sequence[Item]:
     """What the machine thinks of a text much like this one tells what it thinks of this one."""
     return [one._replace(audit_id=one.audit_id or item.audit_id) for one in others]
 
@@ -192,7 +192,7 @@ def _said(review: Review, now: datetime, zone: tzinfo) -> Said:
     return Said(label, when(review.reviewed_at, now, zone), review.sampled_by == "audit", review.undone_at is not None)
 
 
-def _tells(event: CaseEvent) -> bool:
+def tells(event: CaseEvent) -> bool:
     return event.what in ("labelled", "not_us", "undone")
 
 

@@ -133,6 +133,11 @@ def is_from_here(headers: Mapping[str, str], address: str) -> bool:
     return bool(origin) and origin.lower() in (headers.get("host", "").lower(), urlsplit(address).netloc.lower())
 
 
+def is_loopback(name: str) -> bool:
+    """Whether that names this machine to itself."""
+    return name == "localhost" or name.endswith(".localhost") or (_is_ip(name) and ip_address(name).is_loopback)
+
+
 def form_of(request: Request) -> FormData:
     """What a form has sent; empty where there was none. No files, no control characters but line ends and tabs."""
     return cast(FormData, getattr(request.state, "form", None) or FormData())
@@ -213,8 +218,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 def _is_trusted(request: Request, address: str) -> bool:
     """As browsers see it: by https, or on the same machine."""
     name = _name_in(request.headers.get("host", ""))
-    here = name == "localhost" or name.endswith(".localhost") or (_is_ip(name) and ip_address(name).is_loopback)
-    return here or "https" in (request.scope["scheme"], urlsplit(address).scheme)
+    return is_loopback(name) or "https" in (request.scope["scheme"], urlsplit(address).scheme)
 
 
 def _name_in(host: str) -> str:
