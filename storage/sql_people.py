@@ -33,8 +33,8 @@ SELECT voice FROM (
     WHERE m.matched = 1 AND m.brand = ? AND {WHEN} >= ? AND {WHEN} < ? ORDER BY {WHEN} DESC, m.seq DESC LIMIT ?
 ) AS newest WHERE genre IN {_REPLIES} AND voice > 0 AND left_out NOT IN {_OURS}
 GROUP BY voice ORDER BY COUNT(*) DESC, voice LIMIT ?"""
-# The newest mentions of a voice are chosen on the index alone: some have many thousand. The expressions keep SQLite from
-# looking for them through all of the brand's.
+# The newest mentions of a voice are chosen on the index alone: some have many thousand. The expressions keep SQLite
+# from looking for them through all of the brand's.
 _DEED = """
 SELECT m.id, m.author_id, m.at, m.source, p.kind || ' ' || CASE WHEN p.thread = '' THEN '#' || p.id ELSE p.thread END
 FROM mentions m JOIN posts p ON p.id = m.post_id

@@ -25,6 +25,8 @@ from tests.desk import PASSWORD, DeskAt
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright (pip install '.[dev]')")
 
+sync_api.expect.set_options(timeout=20_000)  # machines that build are slow
+
 SHOTS = Path(__file__).parent / "shots"
 WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
 
@@ -106,7 +108,7 @@ class Visitors:
         """Of a stranger without `name`. Keyword arguments are Playwright's new_context's."""
         given = {"viewport": WIDE, "base_url": self.address, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
         context = self.watch.over(self.browser.new_context(**given | options))
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         if name:
             if self.desk.store.user(name) is None:
                 self.desk.add(name, role)
