@@ -33,6 +33,21 @@ WHERE ({_NAMES}) = ({_facts("old")}) AND {_counts("old")}"""
 
 TALLIES = (
     """
+CREATE TABLE tallies (
+    brand TEXT NOT NULL,
+    day TEXT NOT NULL,
+    source TEXT NOT NULL,
+    genre TEXT NOT NULL,
+    language TEXT NOT NULL,
+    scorer TEXT NOT NULL,
+    left_out TEXT NOT NULL,
+    label TEXT NOT NULL,
+    unscored TEXT NOT NULL,
+    mentions BIGINT NOT NULL,
+    value DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (brand, day, source, genre, language, scorer, left_out, label, unscored)
+) WITHOUT ROWID""",
+    """
 UPDATE mentions SET voice = voice_of(COALESCE(author_id, '?' || post_id)),
     left_out = COALESCE(NULLIF((SELECT standing FROM authors WHERE id = author_id), ''),
         CASE WHEN genre IN ('post', 'comment', 'review', 'answer') THEN '' ELSE genre END)""",

@@ -116,9 +116,7 @@ def _agree(path: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**9), steps=st.integers(1, 60))
-def test_the_tallies_are_a_recount_after_any_sequence_of_changes(
-    tmp_path_factory: Any, seed: int, steps: int
-) -> None:
+def test_the_tallies_are_a_recount_after_any_sequence_of_changes(tmp_path_factory: Any, seed: int, steps: int) -> None:
     path = tmp_path_factory.mktemp("life") / "listener.db"
     store = SqliteStore(path)
     store.migrate()
