@@ -12,7 +12,7 @@ CREATE INDEX mentions_by_time ON mentions (brand, at, matched, left_out, label, 
 
 SCRIPT = """
 ALTER TABLE posts ADD COLUMN story TEXT NOT NULL DEFAULT '';
-CREATE INDEX posts_told_again ON posts (story, author_id, source) WHERE story <> '' AND story <> id;
+CREATE INDEX posts_told_again ON posts (story, author_id) WHERE story <> '' AND story <> id;
 CREATE INDEX posts_told_again_by_time ON posts (at, story) WHERE story <> '' AND story <> id;
 ALTER TABLE mentions ADD COLUMN voice BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE mentions ADD COLUMN left_out TEXT NOT NULL DEFAULT '';

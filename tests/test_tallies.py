@@ -10,9 +10,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from listener.app import App
+from listener.config import read
 from listener.match.stories import tell_stories
 from storage.records import Arrival, left_out, voice_of
 from storage.records_nps import Tally, Told
@@ -155,3 +158,22 @@ def test_the_tallies_are_a_recount_with_two_processes_writing(tmp_path: Path) ->
         assert process.exitcode == 0
     _agree(path)
     assert _rows(path, "SELECT COUNT(*) FROM mentions WHERE left_out = 'echo'") != [(0,)]
+
+
+@pytest.mark.parametrize("called", ["Ann", "Éloïse", "support"])
+def test_what_staff_wrote_before_they_were_known_as_such_is_left_out_too(tmp_path: Path, called: str) -> None:
+    """Also where they write again before anybody looks for them, and where they have more accounts than fit a list."""
+    table = {
+        "brands": [{"name": "Acme", "query": "acme", "staff": [f"@{called}"]}],
+        "sources": [{"type": "feed", "name": "blogs", "url": "https://blog.example/feed"}],
+    }
+    app = App(read(tmp_path / "listener.toml", table, {}), lambda: NOW)
+    accounts = [author(f"{called}{number}", name=called) for number in range(30)]
+    for standing in ("", "staff"):
+        posts = [post(f"{standing}{one.id}", author_id=one.id) for one in accounts]
+        known = [one._replace(standing=standing) for one in accounts]
+        app.store.add_page([Arrival(p, by, (mention(p),)) for p, by in zip(posts, known, strict=True)], AT)
+    app.keep_honest()
+    counted = {one.left_out: one.mentions for one in app.store.tallies("Acme", "", "~")}
+    app.close()
+    assert counted == {"staff": 60}
