@@ -296,6 +296,18 @@ class EstimatingContract:
         assert echo is not None and echo.repeats == page[0].mentions[0][0].id
         assert labels(store) == {"promoter": 3}
 
+    def test_what_never_counted_has_no_echo(self, store: Store) -> None:
+        news, gone, said = (
+            arrival("1", handle="ann", genre="news"),
+            arrival("2", handle="ann"),
+            arrival("3", handle="ann"),
+        )
+        store.add_page([news, gone, said], AT)
+        edited = gone.post._replace(text="of something else", fingerprint="f2")
+        store.add_page([Arrival(edited, gone.author, ())], AT)
+        assert store.add_stories([Told(one.post.id, news.post.id) for one in (news, gone, said)], []) == 0
+        assert labels(store) == {"promoter": 1}
+
     def test_an_echo_of_staff_stays_an_echo_when_they_are_staff_no_more(self, store: Store) -> None:
         page = [arrival("1", handle="ann"), arrival("2", handle="ann")]
         store.add_page(page, AT)
