@@ -18,7 +18,7 @@ from connectors.post import short_id
 from listener import registry
 from listener.alerts.outbox import DrainReport, drain
 from listener.alerts.rules import Rule
-from listener.audits import draw_daily
+from listener.audits import EVERY, draw_daily
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
 from listener.desk.urgency import flagged
@@ -53,6 +53,7 @@ class App:
         self.now = now
         self.chance = random.Random()
         self.pause: Callable[[float], object] = time.sleep
+        self._left_out: set[str] = set()  # ids of authors who are staff, with all they ever wrote
 
     # -- parts
 
@@ -194,14 +195,22 @@ class App:
         label."""
         now = self.now()
         sources = ", ".join(sorted(self.config.sources))
-        for name in self._staff():
-            for speaker in self.store.authors_named(name):
-                if not speaker.author.standing:
-                    self.store.set_standing(speaker.author.id, "staff")
+        self._leave_out_staff()
         for brand in self.config.settings.brands:
             self.store.note(brand.name, self._states(brand.name, brand.query, sources), stamp(now))
             per_day = self.config.settings.audit.per_day
             draw_daily(self.store, brand.name, per_day, now.astimezone(self.config.settings.zone).date(), now)
+
+    def _leave_out_staff(self) -> None:
+        """Also of an author who is staff already, once: whose first post since then came before this knows nobody's
+        earlier ones."""
+        names = (name.removeprefix("@") for brand in self.config.settings.brands for name in brand.staff)
+        for name in dict.fromkeys(names):
+            for author, *_ in self.store.authors_named(name, EVERY):
+                if author.id not in self._left_out or not author.standing:
+                    if author.standing != "quarantined":
+                        self.store.set_standing(author.id, "staff")
+                    self._left_out.add(author.id)
 
     def _staff(self) -> frozenset[str]:
         brands = self.config.settings.brands

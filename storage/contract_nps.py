@@ -6,6 +6,7 @@ Windows are half open: since <= at < until. Only matched mentions are counted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Literal, Protocol
 
 from storage.records_nps import (
@@ -27,6 +28,9 @@ from storage.records_nps import (
     Variant,
 )
 from storage.records_scoring import Review
+
+ECHOING = timedelta(days=30)
+"""Who tells a story again later than that says it anew."""
 
 Frame = tuple[str, str, int, int]
 """(since, until, after_seq, upto_seq) of an audit."""
@@ -98,8 +102,8 @@ class Telling(Protocol):
         """(band, post id, sketch) of the first posts of stories that have one of these bands; the oldest first."""
 
     def add_stories(self, told: Sequence[Told], sketches: Sequence[Sketch]) -> int:
-        """In the order of arrival. A mention whose voice has told that story of that brand before is an echo from now
-        on; among posts that nobody signed, two of one source and story are. How many are echoes."""
+        """In the order of arrival. A mention whose known voice told that story of that brand in a mention that came
+        before, and is dated within ECHOING of it, is an echo from now on. How many are echoes."""
 
     def forget_sketches(self, before: str, limit: int = 5000) -> int:
         """Stories that began before that time grow no more."""

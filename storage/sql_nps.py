@@ -198,16 +198,15 @@ WHERE b.band IN ({marks}) ORDER BY s.at, s.post_id"""
 ADD_SKETCH = "INSERT INTO sketches (post_id, at, sketch, bands) VALUES (?, ?, ?, ?) ON CONFLICT (post_id) DO NOTHING"
 ADD_BAND = "INSERT INTO bands (band, post_id) VALUES (?, ?) ON CONFLICT (band, post_id) DO NOTHING"
 SET_STORY = "UPDATE posts SET story = ? WHERE id = ?"
-ITS_MENTIONS = "SELECT id, seq, brand, voice, source FROM mentions WHERE id >= ? AND id < ?"
-_FIRST = "m.repeats = '' AND m.seq < ? ORDER BY m.seq LIMIT 1"
+# Only what could count can be an echo, or have one.
+ITS_MENTIONS = f"""
+SELECT id, seq, brand, voice, at FROM mentions
+WHERE id >= ? AND id < ? AND voice > 0 AND at IS NOT NULL AND genre IN ({_ELIGIBLE})"""
 TOLD_BEFORE = f"""
 SELECT m.id FROM mentions m JOIN posts p ON p.id = m.post_id
-WHERE m.voice = ? AND p.story = ? AND m.brand = ? AND {_FIRST}"""
-# The order of the tables, and the expression, keep SQLite from reading all of the brand's mentions.
-TOLD_UNSIGNED = f"""
-SELECT m.id FROM posts p CROSS JOIN mentions m
-WHERE {_OF_POST} AND (p.id = ? OR (p.story = ? AND {_TOLD_AGAIN})) AND m.voice < 0 AND m.source = ?
-    AND m.brand || '' = ? AND {_FIRST}"""
+WHERE m.voice = ? AND p.story = ? AND m.brand = ? AND m.repeats = '' AND m.seq < ? AND m.at >= ? AND m.at <= ?
+    AND m.matched = 1 AND m.genre IN ({_ELIGIBLE})
+ORDER BY m.seq LIMIT 1"""
 REPEAT = """
 UPDATE mentions SET repeats = ?, left_out = CASE WHEN left_out = '' THEN 'echo' ELSE left_out END WHERE id = ?"""
 OLD_SKETCHES = "SELECT post_id, bands FROM sketches WHERE at < ? ORDER BY at LIMIT ?"

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 from storage import sql_nps, sql_pull
-from storage.contract_nps import Frame
+from storage.contract_nps import ECHOING, Frame
 from storage.pages import CHUNK
-from storage.records import Author, Mention, Post, mentions_of, voice_of
+from storage.records import Author, Mention, Post, mentions_of, moment, stamp, voice_of
 from storage.records_nps import (
     Audit,
     Audited,
@@ -266,12 +266,9 @@ class SqliteNps:
 def _mark_echoes(connection: sqlite3.Connection, told: Told) -> int:
     echoes = 0
     its = connection.execute(sql_nps.ITS_MENTIONS, mentions_of(told.post_id)).fetchall()
-    for mention_id, seq, brand, voice, source in its:
-        if voice < 0:
-            before = connection.execute(sql_nps.TOLD_UNSIGNED, (told.story, told.story, source, brand, seq))
-        else:
-            before = connection.execute(sql_nps.TOLD_BEFORE, (voice, told.story, brand, seq))
-        first = before.fetchone()
+    for mention_id, seq, brand, voice, at in its:
+        around = (stamp(moment(at) - ECHOING), stamp(moment(at) + ECHOING))
+        first = connection.execute(sql_nps.TOLD_BEFORE, (voice, told.story, brand, seq, *around)).fetchone()
         if first:
             connection.execute(sql_nps.REPEAT, (first[0], mention_id))
             echoes += 1

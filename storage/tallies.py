@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage.records import voice_of
+from storage.schema_nps import INDEXES
 
 _KEYS = ("brand", "day", "source", "genre", "language", "scorer", "left_out", "label", "unscored")
 
@@ -31,10 +32,26 @@ UPDATE tallies SET mentions = mentions - 1, value = value - old.value
 WHERE ({_NAMES}) = ({_facts("old")}) AND {_counts("old")}"""
 
 TALLIES = (
-    "UPDATE mentions SET voice = voice_of(COALESCE(author_id, '?' || post_id))",
     """
-UPDATE mentions SET left_out = COALESCE(NULLIF((SELECT standing FROM authors WHERE id = author_id), ''),
-    CASE WHEN genre IN ('post', 'comment', 'review', 'answer') THEN '' ELSE genre END)""",
+CREATE TABLE tallies (
+    brand TEXT NOT NULL,
+    day TEXT NOT NULL,
+    source TEXT NOT NULL,
+    genre TEXT NOT NULL,
+    language TEXT NOT NULL,
+    scorer TEXT NOT NULL,
+    left_out TEXT NOT NULL,
+    label TEXT NOT NULL,
+    unscored TEXT NOT NULL,
+    mentions BIGINT NOT NULL,
+    value DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (brand, day, source, genre, language, scorer, left_out, label, unscored)
+) WITHOUT ROWID""",
+    """
+UPDATE mentions SET voice = voice_of(COALESCE(author_id, '?' || post_id)),
+    left_out = COALESCE(NULLIF((SELECT standing FROM authors WHERE id = author_id), ''),
+        CASE WHEN genre IN ('post', 'comment', 'review', 'answer') THEN '' ELSE genre END)""",
+    *INDEXES,
     f"""
 INSERT INTO tallies ({_NAMES}, mentions, value)
 SELECT {_facts("new")}, COUNT(*), SUM(new.value) FROM mentions AS new WHERE {_counts("new")}

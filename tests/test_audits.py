@@ -427,9 +427,11 @@ def test_a_file_without_the_columns_is_refused_whole(text: str) -> None:
 @given(st.text(st.sampled_from('mention_id,label\n\r"{}[]:;\t\0é'), max_size=80))
 def test_any_file_is_read_or_refused(text: str) -> None:
     try:
-        _read(text)
-    except NoArchive:
-        pass
+        rows = _read(text)
+    except NoArchive as refused:
+        assert "\n" not in str(refused)
+    else:
+        assert all(row.answer.label in ANSWERS for row in rows if isinstance(row, Labelling))
 
 
 @pytest.mark.parametrize("said", ["No opinion", "no-opinion", " NO_OPINION "])

@@ -135,6 +135,10 @@ def test_few_audits_are_told_of_but_not_used(command: Command) -> None:
     assert _nps(command)["audits"]["labelled"] == 49
 
 
+def test_a_brand_that_is_named_twice_is_told_once(command: Command) -> None:
+    assert len(command("nps", "--json", "--brand", "Acme", "--brand", "Acme").out.splitlines()) == 1
+
+
 def test_audits_of_another_time_do_not_speak_for_this_one(command: Command) -> None:
     """Drawn of the first days only, they could have been too few of what counts."""
     draw = ("audit", "draw", "--n", "100", "--seed", "1", "--since", "7d", "--until", "3d")
@@ -161,7 +165,16 @@ def test_a_draw_that_nobody_reads_for_does_not_speak_for_its_window(command: Com
     if not idle_first:
         draw(NOW + timedelta(hours=1), "--n", "400")
     told = _nps(command)
-    assert told["inps"]["method"] == "counted" and 0.5 < told["audits"]["covered"] < 0.8
+    assert told["inps"]["method"] == "counted" and 0.4 < told["audits"]["covered"] < 0.8
+
+
+def test_a_draw_that_nobody_has_read_for_yet_changes_nothing(command: Command) -> None:
+    _audit(command, 1)
+    before = _figures(command)
+    with clock(NOW + timedelta(minutes=1)):
+        assert command("audit", "draw", "--n", "400", "--seed", "2", "--since", "7d").code == 0
+    assert _figures(command) == before
+    assert before["inps"]["method"] == "audited"
 
 
 def test_labels_that_chance_did_not_draw_change_nothing(command: Command) -> None:

@@ -84,7 +84,7 @@ def chosen(app: Any, brands: tuple[str, ...]) -> tuple[str, ...]:
     for name in brands:
         if name not in app.config.queries:
             raise unknown("brand", name, app.config.queries)
-    return brands or tuple(app.config.queries)
+    return tuple(dict.fromkeys(brands)) or tuple(app.config.queries)
 
 
 @contextmanager

@@ -85,7 +85,8 @@ class Report:
     @property
     def quoted(self) -> frozenset[str]:
         """The ids of the posts whose words it holds."""
-        return frozenset(one.post_id for one in (*self.stories, *self.detractors, *self.promoters))
+        excerpts = (*self.detractors, *self.promoters)
+        return frozenset([one.post_id for one in self.stories] + [one.post_id for one in excerpts])
 
     @property
     def covered(self) -> int:

@@ -111,7 +111,7 @@ def _ours(base: str, feeds: int, folder: Path) -> dict[str, Any]:
 
     def pull() -> None:
         ended = pull_watches(app, app.sync_watches(), due_only=False)
-        app.index()
+        app.settle()
         failed = [run.error if run else "left out" for _, run in ended if run is None or run.outcome == "failed"]
         if failed or len(ended) != feeds:
             raise SystemExit(f"{len(failed)} of {len(ended)} failed: {failed[:1]}")

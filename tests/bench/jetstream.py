@@ -97,7 +97,7 @@ def _ours(base: str, folder: Path) -> dict[str, Any]:
     watches = app.sync_watches()
     before = time.process_time()
     ((_, run),) = pull_watches(app, watches, due_only=False)
-    app.index()
+    app.settle()
     seconds = time.process_time() - before
     if run is None or run.error:
         raise SystemExit(run.error if run else "left out")

@@ -281,12 +281,32 @@ class EstimatingContract:
         (story,) = store.stories("Acme", *_FAR)
         assert (story.story, story.mentions, story.voices) == (ids[0], 3, 2)
 
-    def test_unsigned_posts_of_one_source_and_story_are_one_voice(self, store: Store) -> None:
+    def test_posts_that_nobody_signed_are_nobody_s_echoes(self, store: Store) -> None:
         page = [arrival("1"), arrival("2"), arrival("3", source="forum")]
         store.add_page(page, AT)
-        ids = [one.post.id for one in page]
-        assert store.add_stories([Told(one, ids[0]) for one in ids], []) == 1
-        assert [one.left_out for one in store.tallies("Acme", *ALL) if one.source == "forum"] == [""]
+        assert store.add_stories([Told(one.post.id, page[0].post.id) for one in page], []) == 0
+        assert labels(store) == {"promoter": 3}
+        assert [(one.mentions, one.voices) for one in store.stories("Acme", *_FAR)] == [(3, 3)]
+
+    def test_the_same_words_a_long_time_later_are_said_anew(self, store: Store) -> None:
+        page = [arrival(str(n), handle="ann", at=ago(days=days)) for n, days in enumerate((100, 75, 40, 1))]
+        store.add_page(page, AT)
+        assert store.add_stories([Told(one.post.id, page[0].post.id) for one in page], []) == 1
+        echo = store.mention(page[1].mentions[0][0].id)
+        assert echo is not None and echo.repeats == page[0].mentions[0][0].id
+        assert labels(store) == {"promoter": 3}
+
+    def test_what_never_counted_has_no_echo(self, store: Store) -> None:
+        news, gone, said = (
+            arrival("1", handle="ann", genre="news"),
+            arrival("2", handle="ann"),
+            arrival("3", handle="ann"),
+        )
+        store.add_page([news, gone, said], AT)
+        edited = gone.post._replace(text="of something else", fingerprint="f2")
+        store.add_page([Arrival(edited, gone.author, ())], AT)
+        assert store.add_stories([Told(one.post.id, news.post.id) for one in (news, gone, said)], []) == 0
+        assert labels(store) == {"promoter": 1}
 
     def test_an_echo_of_staff_stays_an_echo_when_they_are_staff_no_more(self, store: Store) -> None:
         page = [arrival("1", handle="ann"), arrival("2", handle="ann")]
