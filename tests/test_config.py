@@ -156,6 +156,7 @@ MISTAKES = [
         '[[channels]]\nname = "crm"\ntype = "webhook"\nurl = "https://crm.example"\nsecrets = ["file:nope"]\n',
         "channels[1].secrets[1]: the file nope cannot be read",
     ),
+    ('[desk]\nproxy_header = "X-User"\nproxy_secret = "env:PROXY"\n', "desk.proxy_secret: the environment variable PROXY is not set."),
     ("[storage]\nurl = \"env:DB\"\n", "storage.url: the environment variable DB is not set."),
     ("x = \n", "is not valid TOML: Invalid value (at line 1, column 5)."),
     ("x = 1" + "0" * 5000, "is not valid TOML: "),

@@ -241,7 +241,7 @@ def test_addresses_and_localhost_are_ours(desk: DeskAt, host: str) -> None:
 
 
 def test_the_configured_name_is_ours(tmp_path: Path) -> None:
-    with DeskAt(tmp_path, ACME + '[desk]\naddress = "https://Desk.example:8443/"\nbind = "inner.lan"\n') as desk:
+    with DeskAt(tmp_path, ACME + '[desk]\naddress = "https://Desk.example:8443"\nbind = "inner.lan"\n') as desk:
         for host, code in (("desk.example:8443", 200), ("DESK.example", 200), ("inner.lan", 200), ("other.lan", 400)):
             assert desk.stranger().get("/login", headers={"Host": host}).status_code == code
 
