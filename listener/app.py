@@ -18,11 +18,11 @@ from connectors.post import short_id
 from listener import registry
 from listener.alerts.outbox import DrainReport, drain
 from listener.alerts.rules import Rule
-from listener.audits import EVERY, draw_daily
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
 from listener.desk.urgency import flagged
 from listener.health import HISTORY, Health, health
+from listener.honesty import Honesty, staff
 from listener.intake import Intake
 from listener.match import Matcher, search_terms
 from listener.match.stories import tell_stories
@@ -53,7 +53,7 @@ class App:
         self.now = now
         self.chance = random.Random()
         self.pause: Callable[[float], object] = time.sleep
-        self._left_out: set[str] = set()  # ids of authors who are staff, with all they ever wrote
+        self._honesty = Honesty()
 
     # -- parts
 
@@ -125,7 +125,7 @@ class App:
         def flag(mention: Mention, post: Post, now: datetime, reach: int | None) -> Case | None:
             return flagged(mention, post, settings, now, reach)
 
-        return Intake(self.matcher, self.scorer, rules, settings.alerting.max_alert_age, self._staff(), flag)
+        return Intake(self.matcher, self.scorer, rules, settings.alerting.max_alert_age, staff(settings), flag)
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())
@@ -193,31 +193,8 @@ class App:
     def keep_honest(self) -> None:
         """Note what has changed under the figures, leave out our own people, and draw today's mentions for people to
         label."""
-        now = self.now()
         sources = ", ".join(sorted(self.config.sources))
-        self._leave_out_staff()
-        for brand in self.config.settings.brands:
-            self.store.note(brand.name, self._states(brand.name, brand.query, sources), stamp(now))
-            per_day = self.config.settings.audit.per_day
-            draw_daily(self.store, brand.name, per_day, now.astimezone(self.config.settings.zone).date(), now)
-
-    def _leave_out_staff(self) -> None:
-        """Also of an author who is staff already, once: whose first post since then came before this knows nobody's
-        earlier ones."""
-        names = (name.removeprefix("@") for brand in self.config.settings.brands for name in brand.staff)
-        for name in dict.fromkeys(names):
-            for author, *_ in self.store.authors_named(name, EVERY):
-                if author.id not in self._left_out or not author.standing:
-                    if author.standing != "quarantined":
-                        self.store.set_standing(author.id, "staff")
-                    self._left_out.add(author.id)
-
-    def _staff(self) -> frozenset[str]:
-        brands = self.config.settings.brands
-        return frozenset(name.lower().removeprefix("@") for brand in brands for name in brand.staff)
-
-    def _states(self, brand: str, query: str, sources: str) -> dict[str, str]:
-        return {"scorer": self.scorer.id_for(brand), "query": " ".join(query.split()), "sources": sources}
+        self._honesty.keep(self.store, self.config.settings, self.scorer, sources, self.now())
 
     def tidy(self) -> None:
         """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock."""

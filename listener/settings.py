@@ -189,6 +189,7 @@ class AlertSettings(_Table):
     name: str = Field(min_length=1)
     channels: tuple[str, ...] = Field(min_length=1)
     brands: tuple[str, ...] = ()
+    on: Literal["mention", "overdue"] = "mention"
     labels: tuple[Label, ...] = ("detractor",)
     min_confidence: float = Field(default=0.0, ge=0, le=1)
 
