@@ -26,6 +26,7 @@ from listener.honesty import Honesty, staff
 from listener.intake import Intake
 from listener.match import Matcher, search_terms
 from listener.match.stories import tell_stories
+from listener.operations import Operations
 from listener.pull import Puller
 from listener.schedule.engine import Engine, Job, ThreadEngine
 from listener.sentiment.contract import Scorer
@@ -62,10 +63,15 @@ class App:
         store = SqliteStore(_database(self.config))
         try:
             store.migrate()
-        except StoreError:
+        except StoreError as error:
             store.close()
+            self.operations.store_failed(error)
             raise
         return store
+
+    @cached_property
+    def operations(self) -> Operations:
+        return Operations(self.config, self.now, lambda: self.store, lambda: self.alert_http, _database(self.config))
 
     @cached_property
     def http(self) -> HttpClient:
@@ -129,7 +135,7 @@ class App:
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())
-        return ThreadEngine(self.config.settings.schedule.threads + streams)
+        return ThreadEngine(self.config.settings.schedule.threads + streams, self.operations.job_failed)
 
     def close(self) -> None:
         for name in ("http", "alert_http", "store"):
@@ -172,7 +178,8 @@ class App:
         return Job(f"watch:{watch.id}", self.lanes[watch.source], pull)
 
     def deliver(self) -> DrainReport:
-        return drain(self.store, self.config.channels, self.alert_http, self.now, self.chance, pause=self.pause)
+        everything = self.store, self.config.channels, self.alert_http, self.now, self.chance
+        return drain(*everything, pause=self.pause, policy=self.operations.policy, ops=self.operations.ops)
 
     def healths(self, watches: Sequence[Watch]) -> list[Health]:
         """Of each watch how well it hears."""

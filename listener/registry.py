@@ -44,6 +44,14 @@ CONNECTORS = {
 }
 CHANNELS = {
     "slack": "listener.alerts.channels.slack:Slack",
+    "discord": "listener.alerts.channels.discord:Discord",
+    "teams": "listener.alerts.channels.teams:Teams",
+    "mattermost": "listener.alerts.channels.mattermost:Mattermost",
+    "googlechat": "listener.alerts.channels.googlechat:GoogleChat",
+    "telegram": "listener.alerts.channels.telegram:Telegram",
+    "ntfy": "listener.alerts.channels.ntfy:Ntfy",
+    "email": "listener.alerts.channels.email:Email",
+    "apprise": "listener.alerts.channels.apprise:Apprise",
     "webhook": "listener.alerts.channels.webhook:Webhook",
 }
 SCORERS = {

@@ -16,6 +16,7 @@ from listener.cli.window import Window, window_options
 from listener.nps.estimate import Gate
 from listener.report import json, markdown, text
 from listener.report.build import Report, build
+from listener.report.known import known
 from storage.records import moment, stamp
 from storage.records_nps import StoredReport
 
@@ -97,7 +98,10 @@ def gather(app: Any, since: datetime, until: datetime, brands: tuple[str, ...] =
     app.sync_watches()
     app.settle()
     gate = Gate(**settings.report.model_dump())
-    return [build(app.store, brand, since, until, settings.zone, gate, top, app.unasked()) for brand in names]
+    unasked = app.unasked()
+    knows = known(app.store, app.config, since, until, unasked)
+    window = (since, until, settings.zone, gate, top, unasked)
+    return [build(app.store, brand, *window, knows[brand]) for brand in names]
 
 
 def keep(app: Any, reports: list[Report], form: str, rendered: str) -> StoredReport:

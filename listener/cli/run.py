@@ -83,6 +83,7 @@ class Rota:
             _Chore("beat", _MINUTE, app.beat, now),
             _Chore("tidy", _HOUR, app.tidy, now),
             _Chore("honest", _HOUR, app.keep_honest, now),
+            _Chore("look", _HOUR, app.operations.look, now),
             _Chore("sweep", _HOUR * step / per_hour, lambda: self._sweep(step), now),
         )
 

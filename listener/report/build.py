@@ -15,6 +15,8 @@ from listener.measure import Measured, measure
 from listener.nps.estimate import Figure, Gate
 from listener.nps.population import Population
 from listener.nps.sensitivity import Band, band, points
+from listener.report.gather import Known, gather, shortened
+from listener.report.sections import Sections
 from listener.report.trend import LONGEST, WEEKLY, Trend, Week, trend, weeks
 from storage.contract import Store
 from storage.records import Finding, moment, stamp
@@ -69,6 +71,7 @@ class Report:
     stories: tuple[Retold, ...]
     detractors: tuple[Excerpt, ...]
     promoters: tuple[Excerpt, ...]
+    sections: Sections
 
     @property
     def population(self) -> Population:
@@ -86,7 +89,8 @@ class Report:
     def quoted(self) -> frozenset[str]:
         """The ids of the posts whose words it holds."""
         excerpts = (*self.detractors, *self.promoters)
-        return frozenset([one.post_id for one in self.stories] + [one.post_id for one in excerpts])
+        told = frozenset([one.post_id for one in self.stories] + [one.post_id for one in excerpts])
+        return told | self.sections.quoted
 
     @property
     def covered(self) -> int:
@@ -102,6 +106,7 @@ def build(
     gate: Gate,
     top: int = 5,
     unasked: Sequence[str] = (),
+    known: Known = Known(),  # noqa: B008
 ) -> Report:
     """`unasked` names sources that are configured and have no watch: they are expected, and were not heard."""
     window = (stamp(since), stamp(until))
@@ -115,6 +120,7 @@ def build(
         both = store.seams(brand, stamp(before(since, until - since)), window[1])
         change = trend(store, brand, since, until, measured, gate, both, unasked)
         by_week = weeks(store, brand, since, until, zone, gate, unasked) if WEEKLY <= until - since <= LONGEST else ()
+        sections = gather(store, brand, since, until, zone, top, known, [source.source for source in sources])
         variants = counted.result()
     return Report(
         brand=brand,
@@ -132,6 +138,7 @@ def build(
         stories=told.result(),
         detractors=bad.result(),
         promoters=good.result(),
+        sections=sections,
     )
 
 
@@ -146,7 +153,7 @@ def _retold(store: Store, brand: str, window: tuple[str, str], top: int) -> tupl
     told = store.stories(brand, *window, top)
     first = {post.id: post for post in store.posts_of([story.story for story in told])}
     return tuple(
-        Retold(post.id, _shortened(readable(post), 200), post.url, story.mentions, story.voices)
+        Retold(post.id, shortened(readable(post)), post.url, story.mentions, story.voices)
         for story in told
         if (post := first.get(story.story)) is not None and not post.deleted_at
     )
@@ -164,7 +171,7 @@ def _excerpt(store: Store, finding: Finding) -> Excerpt:
         mention_id=mention.id,
         post_id=post.id,
         title=post.title,
-        text=_shortened(post.text, 200),
+        text=shortened(post.text),
         url=post.url,
         author=post.author,
         source=post.source,
@@ -175,8 +182,3 @@ def _excerpt(store: Store, finding: Finding) -> Excerpt:
         rating=post.rating,
         rating_scale=post.rating_scale,
     )
-
-
-def _shortened(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"

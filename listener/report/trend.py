@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from listener.measure import Measured, measure
 from listener.nps.estimate import COUNTED, Figure, Figures, Gate
 from listener.nps.population import VALUE
 from listener.nps.trend import Change, Split, Votes, change, split
+from listener.report.days import midnights
 from storage.contract import Store
 from storage.records_nps import Seam, Tally
 
@@ -112,17 +113,10 @@ def weeks(
 ) -> tuple[Week, ...]:
     """From Monday to Monday in `zone`, the first and the last as far as the window goes."""
     told = []
-    edges = [since, *_mondays(since, until, zone), until]
+    mondays = [begin for begin in midnights(since, until, zone) if begin.astimezone(zone).weekday() == 0]
+    edges = [since, *mondays, until]
     for begin, end in pairwise(edges):
         coverage = heard_share(source_health(store, begin, end, unasked))
         measured = measure(store, brand, begin, end, coverage, gate)
         told.append(Week(begin, end, measured.figures, measured.population.eligible))
     return tuple(told)
-
-
-def _mondays(since: datetime, until: datetime, zone: tzinfo) -> list[datetime]:
-    """The local midnights of Mondays inside the window; each is made anew, for weeks with a clock change differ."""
-    first, last = (edge.astimezone(zone).date() for edge in (since, until))
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in days if day.weekday() == 0)
-    return [midnight.astimezone(UTC) for midnight in midnights if since < midnight < until]

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 NAMES = {
+    "alerts": "finding spikes in a year of little talk, against mean + 3 sd (--quick)",
     "ingest": "pulling feeds, against the `reader` library",
     "score": "scoring, against bare vaderSentiment",
     "schedule": "2,000 watches on one machine, against a job each in APScheduler",
