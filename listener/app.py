@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 from connectors.errors import FetchError
 from connectors.http import HttpClient, redact
-from connectors.post import short_id
 from listener import registry
+from listener.alerts.lookout import Lookout
 from listener.alerts.outbox import DrainReport, drain
 from listener.alerts.rules import Rule
+from listener.alerts.rules.configured import mention_rules, standing_rules
+from listener.alerts.rules.past import StoredPast
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
 from listener.desk.urgency import flagged
@@ -32,6 +34,7 @@ from listener.schedule.engine import Engine, Job, ThreadEngine
 from listener.sentiment.contract import Scorer
 from listener.sentiment.labels import Thresholds
 from listener.sweep import Sweeper
+from listener.watches import new_watch
 from listener.word_rules import words_of
 from storage.contract import Store
 from storage.errors import StoreError
@@ -102,6 +105,11 @@ class App:
         return Sweeper(self.store, self.http, self.intake(), self.config.sources, self.now, window)
 
     @cached_property
+    def lookout(self) -> Lookout:
+        rules = standing_rules(self.config, self.store, self.unasked())
+        return Lookout(self.store, rules, self.config.settings.desk.address, self.operations.rule_failed)
+
+    @cached_property
     def lanes(self) -> Mapping[str, str]:
         """Source → the host whose sources take turns."""
         sources = self.config.sources.items()
@@ -131,7 +139,9 @@ class App:
         def flag(mention: Mention, post: Post, now: datetime, reach: int | None) -> Case | None:
             return flagged(mention, post, settings, now, reach)
 
-        return Intake(self.matcher, self.scorer, rules, settings.alerting.max_alert_age, staff(settings), flag)
+        newest, desk = settings.alerting.max_alert_age, settings.desk.address
+        past = StoredPast(self.store, self.now)
+        return Intake(self.matcher, self.scorer, rules, newest, staff(settings), flag, desk, past)
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())
@@ -146,7 +156,7 @@ class App:
 
     def sync_watches(self) -> list[Watch]:
         """Make the stored watches those of the configuration."""
-        self.store.sync_watches([_new_watch(source, term, self.now()) for source, term in self.questions()])
+        self.store.sync_watches([new_watch(source, term, self.now()) for source, term in self.questions()])
         return self.store.watches()
 
     def questions(self) -> list[tuple[Source, str]]:
@@ -197,6 +207,12 @@ class App:
             if mine:
                 tell_stories(self.store, self.now())
 
+    def look_out(self) -> None:
+        """Let the rules look that look at what is stored; one process at a time."""
+        with self.store.claim("rules") as mine:
+            if mine:
+                self.lookout.look(self.now())
+
     def keep_honest(self) -> None:
         """Note what has changed under the figures, leave out our own people, and draw today's mentions for people to
         label."""
@@ -223,16 +239,7 @@ class App:
     # -- details
 
     def _rules(self) -> list[Rule]:
-        return [
-            Rule(
-                name=alert.name,
-                channels=alert.channels,
-                brands=alert.brands,
-                labels=alert.labels,
-                min_confidence=alert.min_confidence,
-            )
-            for alert in self.config.settings.alerts
-        ]
+        return mention_rules(self.config.settings.alerts)
 
     def _client(self, allow_private: Sequence[str]) -> HttpClient:
         http = self.config.settings.http
@@ -261,27 +268,3 @@ def _database(config: Config) -> Path:
         # What follows the scheme may hold a password.
         raise StoreError(f"storage.url '{url.partition(':')[0]}:…' is not understood: write sqlite:///listener.db.")
     return config.path.parent / url.removeprefix("sqlite:///")
-
-
-def _new_watch(source: Source, term: str, now: datetime) -> Watch:
-    return Watch(
-        id=short_id(source.name, source.connector.address(), term),
-        source=source.name,
-        kind=source.connector.kind,
-        term=term,
-        active=1,
-        baseline=1,
-        cursor="",
-        validators_url="",
-        etag="",
-        last_modified="",
-        body_hash="",
-        next_due=stamp(now),
-        failures=0,
-        last_run_at=None,
-        last_outcome="",
-        last_error="",
-        heard_at=None,
-        news_at=None,
-        closed="",
-    )

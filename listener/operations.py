@@ -13,11 +13,22 @@ from listener.alerts.channels.contract import DeliveryError
 from listener.alerts.ops import Ops, down, ops_notice
 from listener.alerts.policy import Policy
 from listener.config import Config
+from listener.settings import Settings
 from storage.contract import Store
 from storage.errors import StoreBusy, StoreError, StoreFull
 from storage.records import stamp
 
 log = logging.getLogger(__name__)
+
+
+def policy_of(settings: Settings) -> Policy:
+    return Policy(
+        digest_above=settings.alerting.digest_above,
+        quiet={channel.name: channel.quiet for channel in settings.channels if channel.quiet},
+        zone=settings.zone,
+        ops=settings.alerting.ops,
+        desk=settings.desk.address.rstrip("/"),
+    )
 
 
 class Operations:
@@ -37,15 +48,8 @@ class Operations:
         self._store = store
         self._http = http
         self._beside = beside
-        settings = config.settings
-        self.ops = Ops(settings.alerting.ops)
-        self.policy = Policy(
-            digest_above=settings.alerting.digest_above,
-            quiet={channel.name: channel.quiet for channel in settings.channels if channel.quiet},
-            zone=settings.zone,
-            ops=settings.alerting.ops,
-            desk=settings.desk.address.rstrip("/"),
-        )
+        self.ops = Ops(config.settings.alerting.ops)
+        self.policy = policy_of(config.settings)
 
     def look(self) -> None:
         """Tell of sources that have been down for more than a day."""

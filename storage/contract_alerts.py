@@ -16,12 +16,15 @@ class Alerting(Protocol):
         """Raise alerts that stand behind no page (test messages, operations); known ids change nothing."""
 
     def waiting(self, channel: str, now: str, limit: int = 100) -> list[Outgoing]:
-        """Deliveries due by now, the oldest alert first."""
+        """Of the deliveries due by now those that have been so for longest, the oldest alert first."""
 
     def record_attempt(
         self, delivery_id: str, state: DeliveryState, next_try_at: str, error: str, sent_at: str | None
     ) -> None:
         """Count an attempt and what came of it."""
+
+    def told_in_digest(self, delivery_ids: Sequence[str], now: str) -> None:
+        """They are sent, as parts of one message."""
 
     def hold(self, delivery_ids: Sequence[str], until: str) -> None:
         """Those of them that wait are not due before `until`; that is no attempt."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from storage.records import Alert, Delivery, Run
 from storage.records_figures import Saying
-from storage.records_states import DayCount, RuleState, Snooze
+from storage.records_states import DayCount, RuleLook, RuleState, Snooze
 
 
 class Judging(Protocol):
@@ -21,8 +21,16 @@ class Judging(Protocol):
     def rule_states(self) -> list[RuleState]:
         """By rule, brand and key."""
 
-    def fire(self, alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]], states: Iterable[RuleState]) -> None:
-        """Raise alerts (known ids change nothing) and remember what was told, both or neither."""
+    def rule_looks(self) -> list[RuleLook]:
+        """By rule and brand."""
+
+    def fire(
+        self,
+        alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]],
+        states: Iterable[RuleState],
+        looks: Iterable[RuleLook] = (),
+    ) -> None:
+        """Raise alerts (known ids change nothing) and remember what was told and looked at: all or nothing."""
 
     def ack_rule(self, rule: str, brand: str, now: str) -> int:
         """Acknowledge what the rule told that still lasts, of one brand or ("") of all; how much there was."""

@@ -19,6 +19,14 @@ class RuleState(NamedTuple):
     acked_at: str | None
 
 
+class RuleLook(NamedTuple):
+    """As of when a rule has looked at a brand last."""
+
+    rule: str
+    brand: str
+    slot: str
+
+
 class Snooze(NamedTuple):
     """A rule that is to be quiet, about one brand or ("") about all."""
 

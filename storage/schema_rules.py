@@ -39,6 +39,12 @@ CREATE TABLE rule_states (
     acked_at TEXT,
     PRIMARY KEY (rule, brand, key)
 );
+CREATE TABLE rule_looks (
+    rule TEXT NOT NULL,
+    brand TEXT NOT NULL,
+    slot TEXT NOT NULL,
+    PRIMARY KEY (rule, brand)
+);
 CREATE TABLE snoozes (
     rule TEXT NOT NULL,
     brand TEXT NOT NULL,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.records import Run
-from storage.records_states import RuleState, Snooze
+from storage.records_states import RuleLook, RuleState, Snooze
 from storage.sql_pull import columns, insert
 
 STATES = f"SELECT {columns(RuleState)} FROM rule_states ORDER BY rule, brand, key"
@@ -13,6 +13,8 @@ SET_STATE = insert(
     """ON CONFLICT (rule, brand, key) DO UPDATE SET fired_at = excluded.fired_at, told_until = excluded.told_until,
     lasting = excluded.lasting, acked_at = excluded.acked_at""",
 )
+LOOKS = f"SELECT {columns(RuleLook)} FROM rule_looks ORDER BY rule, brand"
+SET_LOOK = insert("rule_looks", RuleLook, "ON CONFLICT (rule, brand) DO UPDATE SET slot = excluded.slot")
 ACK = "UPDATE rule_states SET acked_at = ? WHERE rule = ? AND lasting = 1 AND acked_at IS NULL AND ? IN ('', brand)"
 UNACK = "UPDATE rule_states SET acked_at = NULL WHERE rule = ? AND acked_at IS NOT NULL AND ? IN ('', brand)"
 SNOOZES = f"SELECT {columns(Snooze)} FROM snoozes WHERE until > ? ORDER BY rule, brand"

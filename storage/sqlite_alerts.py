@@ -32,6 +32,10 @@ class SqliteAlerts:
         with self._write() as connection:
             connection.execute(sql_alerts.RECORD_ATTEMPT, (state, next_try_at, error, sent_at, delivery_id))
 
+    def told_in_digest(self, delivery_ids: Sequence[str], now: str) -> None:
+        with self._write() as connection:
+            connection.executemany(sql_alerts.TELL_IN_DIGEST, [(now, one) for one in delivery_ids])
+
     def hold(self, delivery_ids: Sequence[str], until: str) -> None:
         with self._write() as connection:
             connection.executemany(sql_alerts.HOLD, [(until, one, until) for one in delivery_ids])
@@ -53,8 +57,11 @@ class SqliteAlerts:
         self, channel: str = "", state: DeliveryState | None = None, after: str = "", limit: int = 50
     ) -> DeliveryPage:
         at, _, its_id = (after or "~ ~").partition(" ")
-        values = (at, at, its_id, *((channel,) if channel else ()), *((state,) if state else ()), limit + 1)
-        found = self._outgoing(sql_alerts.page(channel, state), values)
+        among = (*((channel,) if channel else ()), *((state,) if state else ()))
+        with self._read() as connection:
+            (count,) = connection.execute(sql_alerts.count(channel, state), among).fetchone()
+        statement = sql_alerts.page(channel, state, few=count < sql_alerts.MANY)
+        found = self._outgoing(statement, (at, at, its_id, *among, limit + 1))
         last = found[limit - 1] if len(found) > limit > 0 else None
         return DeliveryPage(found[:limit], f"{last.alert.raised_at} {last.delivery.id}" if last else "")
 

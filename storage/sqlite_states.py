@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from storage import pages, sql_states
 from storage.records import Alert, Delivery, Run
 from storage.records_figures import Saying
-from storage.records_states import DayCount, RuleState, Snooze
+from storage.records_states import DayCount, RuleLook, RuleState, Snooze
 
 _Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
@@ -24,10 +24,20 @@ class SqliteStates:
         with self._read() as connection:
             return [RuleState._make(row) for row in connection.execute(sql_states.STATES)]
 
-    def fire(self, alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]], states: Iterable[RuleState]) -> None:
+    def rule_looks(self) -> list[RuleLook]:
+        with self._read() as connection:
+            return [RuleLook._make(row) for row in connection.execute(sql_states.LOOKS)]
+
+    def fire(
+        self,
+        alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]],
+        states: Iterable[RuleState],
+        looks: Iterable[RuleLook] = (),
+    ) -> None:
         with self._write() as connection:
             pages.add_alerts(connection, alerts)
             connection.executemany(sql_states.SET_STATE, list(states))
+            connection.executemany(sql_states.SET_LOOK, list(looks))
 
     def ack_rule(self, rule: str, brand: str, now: str) -> int:
         with self._write() as connection:

@@ -97,7 +97,7 @@ def test_nothing_at_all_is_a_question_for_help() -> None:
         (["brands", "lst"], "No such command 'lst'. Did you mean 'list'?"),
         (["report", "--unti", "7d"], "No such option '--unti'. Did you mean '--until'?"),
         (["zzz"], "No such command 'zzz'."),
-        (["report", "--format", "pdf"], "'pdf' is not one of 'text', 'markdown', 'json'"),
+        (["report", "--format", "pdf"], "'pdf' is not one of 'text', 'markdown', 'html', 'csv', 'json'"),
         (["pull", "now"], "Got unexpected extra argument"),
         (["brands", "explain"], "Missing argument 'TEXT'."),
     ],

@@ -233,6 +233,7 @@ def test_what_the_server_says_decides_what_becomes_of_a_mail(
     with MailServer(plan=[trouble]) as server:
         error = fails(mail(server), http)
         assert (error.permanent, error.throttled) == (permanent, throttled)
+        assert ("broke off at the message" in str(error)) == (trouble in ("reset", "cut"))
         mail(server).deliver(NOTICE, key=KEY, now=NOW, http=http)
     assert len(server.raw) == (2 if trouble == "cut" else 1)
 

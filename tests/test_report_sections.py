@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.post import short_id
+from listener.config import load
 from listener.nps.share import share_of_voice
 from listener.report import gather, markdown, section_words, text
 from listener.report import json as as_json
 from listener.report.build import Report, build
 from listener.report.columns import columns, plain, wrapped
 from listener.report.gather import Known
+from listener.report.known import known as known_of
 from listener.report.listened import gaps, heard
 from listener.report.sections import Sections, Strip
 from storage.records import Arrival
@@ -230,6 +233,24 @@ def test_a_share_that_cannot_be_told_has_its_reason_and_one_brand_none(store: Sq
     assert "Share of voice" not in said(report(store))
 
 
+def test_the_configuration_tells_rivals_names_and_shares(store: SqliteStore, tmp_path: Path) -> None:
+    config = tmp_path / "listener.toml"
+    brands = (
+        '[[brands]]\nname = "Acme"\nquery = "acme OR acmecorp"\nrivals = ["Globex"]\n'
+        '[[brands]]\nname = "Globex"\nquery = "globex"\n'
+    )
+    config.write_text(f'{brands}[[sources]]\ntype = "feed"\nname = "blogs"\nurl = "https://b.example/f"\n')
+    config.chmod(0o600)
+    store.sync_watches([watch("blogs")])
+    store.finish_run(run(watch("blogs")), AT)
+    store.add_page([arrival("1"), arrival("2"), arrival("3", brand="Globex")], AT)
+    knows = known_of(store, load(config, {}), NOW - WEEK, NOW, [])
+    assert (knows["Acme"].rivals, knows["Globex"].rivals) == (("Globex",), ())
+    assert {"Acme", "acmecorp"} <= set(knows["Acme"].names)
+    assert knows["Acme"].share == knows["Globex"].share
+    assert knows["Acme"].share is not None and knows["Acme"].share.mentions == {"Acme": 2, "Globex": 1}
+
+
 # -- when it was heard
 
 
@@ -317,6 +338,20 @@ def test_template_text_is_shown_and_never_evaluated(store: SqliteStore, render: 
     rendered = re.sub(r"\\(?=[^A-Za-z0-9\"])|\s", "", render([report(store, top=20)]))
     assert "1234321" not in rendered and "<class" not in rendered
     assert not [trap for trap in traps if rendered.count("".join(trap.split())) < 2]
+
+
+def test_a_quote_has_its_title_before_its_text_and_once(store: SqliteStore) -> None:
+    page = [
+        arrival("1", handle="a", title="Joy", text="Acme is nice to work with."),
+        arrival("2", handle="b", title="Acme is nice", text="Acme is nice to work with."),
+        arrival("3", handle="c", title="Acme is nice to all of us", text=""),
+    ]
+    store.add_page(page, AT)
+    assert {one.quote.text for one in sections(store).praise} == {
+        "Joy: Acme is nice to work with.",
+        "Acme is nice to work with.",
+        "Acme is nice to all of us",
+    }
 
 
 # -- columns

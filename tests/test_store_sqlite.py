@@ -26,13 +26,23 @@ from tests.contracts.store_figures import FiguresContract
 from tests.contracts.store_nps import EstimatingContract
 from tests.contracts.store_people import PeopleContract
 from tests.contracts.store_rules import RulesContract
+from tests.contracts.store_states import StatesContract
 from tests.contracts.store_tokens import TokensContract
 from tests.made import AT, ago, arrival, watch
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-class TestSqlite(StoreContract, EstimatingContract, DeskContract, FiguresContract, TokensContract, PeopleContract, RulesContract):
+class TestSqlite(
+    StoreContract,
+    EstimatingContract,
+    DeskContract,
+    FiguresContract,
+    TokensContract,
+    PeopleContract,
+    RulesContract,
+    StatesContract,
+):
     pass
 
 

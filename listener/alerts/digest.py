@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from heapq import nlargest
@@ -19,6 +20,8 @@ _MOST_COUNTS = 50
 _TITLE_CHARS = 150
 _FLOOD, _HELD = "flood guard", "held back"
 _HELD_BACK = "This was held back to be told at once; all of it is in Listener."
+_DIGEST = "mention.digest"
+_TYPE = re.compile(r'\{"type": ?"([a-z_.]*)"')  # what every stored notice begins with
 _JOINING = ("mention.", "case.", "brand.", "source.")
 _LABELS = {*get_args(Label), "unscored", "unreadable"}
 
@@ -43,7 +46,7 @@ def collapse(channel: str, outgoing: Sequence[Outgoing], *, held: bool = False, 
         members=members,
     )
     notice = Notice(
-        type="mention.digest",
+        type=_DIGEST,
         found_at=raised_at,
         rule=_HELD if held else _FLOOD,
         title=f"{total} {_what(counted)} in one message",
@@ -78,7 +81,7 @@ def was_held(outgoing: Outgoing) -> bool:
 
 def members_of(outgoing: Outgoing) -> tuple[str, ...]:
     """The ids of the deliveries this one replaces; none unless it is a digest."""
-    if outgoing.alert.mention_id is not None:
+    if outgoing.alert.mention_id is not None or _kind(outgoing) != _DIGEST:
         return ()
     try:
         digest = Notice.from_json(outgoing.alert.notice).digest
@@ -88,10 +91,9 @@ def members_of(outgoing: Outgoing) -> tuple[str, ...]:
 
 
 def _kind(outgoing: Outgoing) -> str:
-    try:
-        return Notice.from_json(outgoing.alert.notice).type
-    except ValueError:
-        return ""
+    """The notice's type, "" if it has none; nothing else of it is read."""
+    found = _TYPE.match(outgoing.alert.notice)
+    return found[1] if found else ""
 
 
 def _what(counted: Counter[tuple[str, str]]) -> str:

@@ -234,7 +234,8 @@ def _counts(digest: Digest) -> Iterator[str]:
 
 
 def _item(line: Line) -> Item:
-    text = f"{line.title.strip() or 'untitled'} ({line.brand}: {line.label}, {line.confidence:.0%} sure)"
+    sure = f", {line.confidence:.0%} sure" if line.confidence else ""
+    text = f"{line.title.strip() or 'untitled'} ({line.brand}: {line.label}{sure})"
     return Item(one_line(text), web_address(line.url, _ITEM_LINK_CHARS))
 
 

@@ -180,9 +180,8 @@ class Sender:
         return True
 
     def _mark_told(self, members: Sequence[Outgoing]) -> None:
-        now = stamp(self._now())
-        for one in members:
-            self._store.record_attempt(one.delivery.id, "sent", now, "told in a digest", now)
+        if members:
+            self._store.told_in_digest([one.delivery.id for one in members], stamp(self._now()))
 
     def _attempt(self, outgoing: Outgoing) -> bool:
         """Send one; False if the same one is to be sent again, as the receiver only wants fewer messages."""

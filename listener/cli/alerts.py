@@ -13,6 +13,7 @@ from listener.alerts.notice import Notice
 from listener.alerts.notice import test_notice as notice_of_a_test
 from listener.alerts.outbox import DrainReport, drop, replay
 from listener.alerts.rules import delivery
+from listener.cli.alerts_rules import COMMANDS
 from listener.cli.main import NOTHING_WORKED, PARTLY, opened, unknown
 from storage.records import Alert, Outgoing, stamp
 
@@ -22,6 +23,10 @@ _STATES = ("waiting", "sent", "dead", "dropped", "withdrawn")
 @click.group("alerts")
 def alerts_command() -> None:
     """Alerts and their deliveries."""
+
+
+for command in COMMANDS:
+    alerts_command.add_command(command)
 
 
 @alerts_command.command("list")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
+import click
+
+from listener.cli.main import NOTHING_WORKED, PARTLY
+from listener.cli.report_making import gather, keep, lay_out
 from listener.report.build import Report
 from listener.report.news import news
 from listener.report.sending import alert_id, delivery_id, notice_of, raised
 from listener.schedule.daily import Timetable, due, period_before
 from listener.schedule.engine import Job
 from listener.settings import SentReportSettings
-from storage.records import Outgoing
+from storage.records import Outgoing, moment
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +43,52 @@ def told(app: Any, wanted: Wanted) -> dict[str, Outgoing | None]:
     return {name: app.store.delivery(delivery_id(its_id, name)) for name, its_id in ids.items()}
 
 
-def put_out(app: Any, wanted: Wanted, reports: Sequence[Report]) -> bool:
+def put_out(app: Any, wanted: Wanted, reports: list[Report]) -> bool:
     """Put it into the outbox, for the channels that do not have it; False when nothing changed and it is not sent."""
-    from listener.cli.report import keep, lay_out
-
     missing = [name for name, one in told(app, wanted).items() if one is None]
-    unasked = app.unasked()
-    changes = [f"{report.brand}: {one}" for report in reports for one in news(app.store, report, unasked)]
-    if wanted.if_changed and not changes:
-        return False
-    reasons = (*wanted.reasons, *(changes if wanted.if_changed else ()))
-    stored = keep(app, list(reports), "html", lay_out(list(reports), "html"))
+    changes: list[str] = []
+    if wanted.if_changed:
+        unasked = app.unasked()
+        changes = [f"{report.brand}: {one}" for report in reports for one in news(app.store, report, unasked)]
+        if not changes:
+            return False
+    reasons = (*wanted.reasons, *changes)
+    stored = keep(app, reports, "html", lay_out(reports, "html"))
     notice = notice_of(reports, stored.id, app.now(), app.config.settings.desk.address, reasons)
     app.store.add_alerts([raised(notice, reports, name) for name in missing])
     return True
+
+
+def send(app: Any, wanted: Wanted, reports: list[Report]) -> int:
+    """Send it, and say what became of it on each channel; the exit code. `reports` are not looked at when every channel
+    has them already."""
+    earlier = told(app, wanted)
+    if None in earlier.values():
+        put_out(app, wanted, reports)
+    app.deliver()
+    failed = 0
+    for name, one in told(app, wanted).items():
+        said, well = _said(app, earlier[name], one)
+        failed += not well
+        click.echo(f"{name}: {said}", err=not well)
+    return 0 if not failed else NOTHING_WORKED if failed == len(wanted.channels) else PARTLY
+
+
+def _said(app: Any, earlier: Outgoing | None, now: Outgoing | None) -> tuple[str, bool]:
+    """What became of it, and whether that is well."""
+    if now is None:
+        return "nothing changed: not sent.", True
+    one = now.delivery
+    if one.state == "sent":
+        if earlier is None or earlier.delivery.state != "sent":
+            return "sent.", True
+        at = f"{moment(one.sent_at or one.next_try_at).astimezone(app.config.settings.zone):%Y-%m-%d %H:%M}"
+        return f"this report was sent at {at} already: not sent again.", True
+    if one.state == "waiting" and not one.last_error:
+        return "waits until the channel may be written to again (quiet hours, pace).", True
+    if one.state == "waiting":
+        return f"not sent yet, it will be tried again: {one.last_error}", False
+    return f"{one.state}: {one.last_error} `listener alerts replay {one.id}` tries again.", False
 
 
 class Timetabled:
@@ -67,14 +104,12 @@ class Timetabled:
         for one in self._app.config.settings.reports:
             day = due(_timetable(one), self._app.config.settings.zone, self._last.get(one.name), now)
             if day is not None and self._not_before.get(one.name, now) <= now:
-                yield Job(f"report {one.name}", "report", lambda one=one, day=day: self._send(one, day))
+                yield Job(f"report {one.name}", "report", partial(self._send, one, day))
 
     def _send(self, one: SentReportSettings, day: date) -> None:
         self._not_before[one.name] = self._app.now() + _AGAIN
         wanted = self._wanted(one, day)
         if wanted.since < wanted.until and not all(told(self._app, wanted).values()):
-            from listener.cli.report import gather
-
             sent = put_out(self._app, wanted, gather(self._app, wanted.since, wanted.until, wanted.brands))
             log.info("the report %s of %s: %s.", one.name, day, "sent" if sent else "nothing changed, not sent")
         self._last[one.name] = day

@@ -18,17 +18,25 @@ from listener.schedule.daily import Period, period_before
 class Window:
     since: str
     until: str
-    whole: Period | None
+    whole: Period | None = None
+
+    @property
+    def ends(self) -> bool:
+        """Whether its end was said: the same window can be asked for again."""
+        return bool(self.whole or self.until)
 
     def between(self, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
         """(since, until) as aware UTC; the last seven days when nothing was said."""
-        if self.whole:
-            return period_before(now.astimezone(zone).date(), self.whole, zone)
-        since = _when("--since", self.since, zone, now)
-        until = _when("--until", self.until, zone, now) if self.until else now.astimezone(UTC)
+        since, until = self._ends(zone, now)
         if since >= until:
             raise click.UsageError(f"the window is empty: --since {since:%Y-%m-%d %H:%M} is not before --until.")
         return since, until
+
+    def _ends(self, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
+        if self.whole:
+            return period_before(now.astimezone(zone).date(), self.whole, zone)
+        since = _when("--since", self.since, zone, now)
+        return since, _when("--until", self.until, zone, now) if self.until else now.astimezone(UTC)
 
 
 def _when(option: str, text: str, zone: tzinfo, now: datetime) -> datetime:

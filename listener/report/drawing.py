@@ -112,7 +112,7 @@ def course(its_id: str, title: str, said: str, names: Sequence[str], found: Sequ
         lines=tuple(_points([(stand.x, stand.y) for stand in run]) for run in long),
         stands=tuple(stand for stand in stands if stand),
         gaps=tuple(gaps),
-        written=_under(names, _COURSE),
+        written=_under(names, _ABOVE + _COURSE),
     )
 
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from listener.coverage import before
 from listener.desk.responses import responses
-from listener.intake import readable
 from listener.nps.share import ShareOfVoice
 from listener.praise import is_quotable
 from listener.questions import Group, asked_of
@@ -163,13 +162,13 @@ def _complaints(asked: _Asked, names: Iterable[str]) -> Complaints:
 
 
 def _said(asked: _Asked, since: datetime, until: datetime, most: int) -> tuple[list[Saying], bool]:
-    """What detractors said, of each part of the time at most its share; and whether there was more."""
+    """What detractors said, the newest first, of each part of the time at most its share; and if there was more."""
     part = (until - since) / _PARTS
     edges = [stamp(since + number * part) for number in range(_PARTS)] + [stamp(until)]
     share = most // _PARTS
     found: list[Saying] = []
     more = False
-    for begin, end in pairwise(edges):
+    for begin, end in reversed([*pairwise(edges)]):
         some = asked.store.said(asked.brand, begin, end, "detractor", share + 1)
         more |= len(some) > share
         found += some[:share]
@@ -261,7 +260,9 @@ def _quote(item: Item) -> Quote:
 
 def _quote_of(mention_id: str, post: Post) -> Quote:
     at = moment(post.at or post.first_seen_at)
-    return Quote(mention_id, post.id, shortened(readable(post)), post.url, post.author, post.source, at)
+    titled = post.title and post.text and not post.text.startswith(post.title)
+    said = f"{post.title}: {post.text}" if titled else post.text or post.title
+    return Quote(mention_id, post.id, shortened(said), post.url, post.author, post.source, at)
 
 
 def shortened(text: str, most: int = QUOTE_CHARS) -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from listener.desk.charts import Interval
 from listener.desk.shown import link
@@ -25,6 +24,7 @@ from listener.report.trend import Week
 
 _NAMES = {**words.NAMES, "unscored": "unscored"}
 _NOT_IN_HTML = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_TICKED = re.compile("`([^`]+)`")
 _HEAD = ("Implied NPS", "NET", "Coverage")
 """What of the summary stands at the very top."""
 
@@ -50,10 +50,12 @@ def render(reports: Sequence[Report]) -> str:
 
 @cache
 def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # slow to load: for those who want HTML
+
     loader = FileSystemLoader(Path(__file__).parent / "templates")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.finalize = _clean
-    made.filters |= {"web": link, "host": _host}
+    made.filters |= {"web": link, "host": _host, "code": _code}
     return made.get_template("report.html")
 
 
@@ -62,6 +64,11 @@ def _clean(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return _NOT_IN_HTML.sub("", plain(value))
     return value
+
+
+def _code(text: str) -> Markup:
+    """What our own sentences have in backticks."""
+    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(_clean(text)))))
 
 
 def _host(url: str) -> str:
@@ -111,10 +118,11 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     late = f"{found.late:,}{' or more' if found.more else ''} overdue" if found.late else "none overdue"
     authors = f"by {report.population.authors:,} with an opinion" if report.population.authors else "no opinions"
     lost = [source.source for source in report.sources if not source.covered]
+    heard = f"{report.covered} of {len(report.sources)}" if report.sources else "none configured"
     return [
         ("Mentions", f"{report.population.eligible:,}", authors),
         ("Open cases", f"{found.open:,}", late if found.open else ""),
-        ("Sources heard", f"{report.covered} of {len(report.sources)}", f"not {', '.join(lost)}" if lost else ""),
+        ("Sources heard", heard, f"not {', '.join(lost)}" if lost else ""),
     ]
 
 
@@ -136,6 +144,7 @@ def _counts(report: Report, its_id: str) -> dict[str, Any]:
     """Mentions by day and by label, and what became of them."""
     days = report.sections.days
     several = drawing.columns(days)
+    labels = [label for label in drawing.LABELS if any(day.counts.get(label) for day in days)]
     names = [f"{day.since.astimezone(report.zone):%d %b}" for day in several]
     total, most = (f(sum(day.counts.values()) for day in days) if days else 0 for f in (sum, max))
     said = f"{total:,} mentions on {len(days):,} days, {most:,} at most on one; the table below has them by label."
@@ -143,9 +152,9 @@ def _counts(report: Report, its_id: str) -> dict[str, Any]:
         f"{its_id}-volume", f"Mentions of {report.brand} by day and label", said, names, [day.counts for day in several]
     )
     return {
-        "volume": chart if len(days) > 1 and total else None,
-        "days": [(_span(day, report), [day.counts.get(label, 0) for label in drawing.LABELS]) for day in several],
-        "labels": [(label, _NAMES[label]) for label in drawing.LABELS],
+        "volume": chart if len(days) > 2 and total else None,
+        "days": [(_span(day, report), [day.counts.get(label, 0) for label in labels]) for day in several],
+        "labels": [(label, _NAMES[label]) for label in labels],
         "bars": _bars(report),
         "waterfall": words.waterfall(report),
     }

@@ -149,7 +149,8 @@ def _people(report: Report) -> Iterator[Section]:
 
 
 def _advocate(one: Advocate) -> Entry:
-    known = f"{one.name} ({one.handle})" if one.handle and one.handle != one.name else one.name
+    is_name = one.handle and one.handle != one.name and "://" not in one.handle
+    known = f"{one.name} ({one.handle})" if is_name else one.name
     helped = f"helped in {_many(one.helped, 'thread')}" if one.helped else ""
     praised = f"praised in {_many(one.threads, 'thread')}"
     return Entry(known, _joined(praised, helped, ", ".join(one.sources)), one.url)

@@ -56,14 +56,7 @@ def notice_of(
 
 
 def _title(reports: Sequence[Report]) -> str:
-    brands = ", ".join(report.brand for report in reports)
-    named = f"{brands} {_when(reports[0])}"
-    estimate = reports[0].inps.estimate
-    if len(reports) > 1:
-        return named
-    if estimate is None:
-        return f"{named}: {reports[0].population.eligible:,} mentions"
-    return f"{named}: implied NPS {_number(reports[0])}"
+    return f"{', '.join(report.brand for report in reports)} {_when(reports[0])}"
 
 
 def _when(report: Report) -> str:
@@ -79,7 +72,11 @@ def _day(day: date) -> str:
 def _lines(report: Report, whose: str) -> list[str]:
     """What there is to know at once, a sentence a line; nothing that a stranger said but the words of themes."""
     found = report.sections
-    lines = [f"Change: {words.change(report)}.", f"Answers: {section_words.unanswered(found.unanswered)}."]
+    lines = [
+        f"{_figure(report)}, {_mentions(report)}.",
+        f"Change: {words.change(report)}.",
+        f"Answers: {section_words.unanswered(found.unanswered)}.",
+    ]
     if themes := found.complaints.themes:
         told = ", ".join(f"{theme.term} ({theme.authors} authors)" for theme in themes[:3])
         lines.append(f"Detractors say more than before: {told}.")
@@ -98,13 +95,22 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 
 def _in_short(report: Report) -> str:
-    return f"implied NPS {_number(report)}; {report.population.eligible:,} mentions; {_cases(report)} open"
+    return f"implied NPS {_number(report)}; {_mentions(report)}; {_cases(report)} open"
+
+
+def _mentions(report: Report) -> str:
+    many = report.population.eligible
+    return f"{many:,} mention{'' if many == 1 else 's'}"
 
 
 def _cases(report: Report) -> str:
     found = report.sections.unanswered
     more = " or more" if found.more else ""
     return f"{found.open:,}" + (f" ({found.late:,}{more} overdue)" if found.late else "")
+
+
+def _figure(report: Report) -> str:
+    return f"Implied NPS {_number(report)}" if report.inps.estimate else "no implied NPS"
 
 
 def _number(report: Report) -> str:

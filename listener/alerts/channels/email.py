@@ -150,10 +150,10 @@ class Email:
         said = " ".join(part for part in (code, refusal.detail) if part)
         for_good = refusal.code >= 500 or (refusal.code == 0 and refusal.detail.startswith("it offers no"))
         advice = f": {_ADVICE[refusal.step]}" if for_good and refusal.step in _ADVICE else ""
-        told = f"The mail server {self._where} refused the {refusal.step} ({said}){advice}."
+        what = f"refused the {refusal.step} ({said}){advice}" if said else f"broke off at the {refusal.step}"
         permanent: Permanent = _FOR_GOOD.get(refusal.step, "channel") if for_good else ""
         busy = refusal.code == 421 or refusal.detail.startswith("4.7.")
-        return DeliveryError(told, permanent, throttled=busy)
+        return DeliveryError(f"The mail server {self._where} {what}.", permanent, throttled=busy)
 
 
 def _remarks(refused: Mapping[str, Answer]) -> Sequence[str]:

@@ -16,7 +16,7 @@ _ENHANCED = re.compile(rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 
 
 class MailRefused(Exception):
-    """The server said no. `code` is its own (400..599), 0 where it broke off or misses something that is needed.
+    """The server said no. `code` is its own (400..599), 0 where it broke off (no `detail`) or lacks what is needed.
 
     `step` is what was asked of it: "greeting", "TLS", "login", "sender", "recipients" or "message".
     `detail` is its enhanced code (RFC 3463), or our own words; never its words, which may repeat a secret.
@@ -102,7 +102,7 @@ class Conversation:
         try:
             return ask(*what)
         except smtplib.SMTPServerDisconnected:
-            raise MailRefused(step, detail="it broke off") from None
+            raise MailRefused(step) from None
         except smtplib.SMTPResponseException as error:
             if isinstance(error.smtp_error, str):  # the library's own words, for a line without an end
                 raise MailRefused(step, detail=_NO_SMTP) from None

@@ -78,11 +78,11 @@ class Drift(NamedTuple):
     @property
     def reasons(self) -> tuple[str, ...]:
         more = "more" if self.up else "less" if self.what == "volume" else "fewer"
-        days = (self.told - self.since).days + 1
+        days, since = (self.told - self.since).days + 1, f"{self.since.day} {self.since:%B %Y}"
         if self.what == "volume":
-            change = f"{self.now:.1f} mentions a day since {self.since:%-d %B %Y}, {self.before:.1f} before"
+            change = f"{self.now:.1f} mentions a day since {since}, {self.before:.1f} before"
             return (f"Slowly {more} is said: {change}.", _why(days))
-        change = f"{self.now:.0%} of opinions since {self.since:%-d %B %Y}, {self.before:.0%} before"
+        change = f"{self.now:.0%} of opinions since {since}, {self.before:.0%} before"
         return (f"Slowly {more} detractors: {change}.", _why(days))
 
 

@@ -38,6 +38,7 @@ class SourceRule:
         """`down_for` is how long a source must have failed."""
         self._watches = watches
         self._down_for = down_for
+        self._asked: set[str] = set()
 
     def slot(self, at: datetime) -> datetime:
         return at.replace(second=0, microsecond=0)
@@ -49,12 +50,15 @@ class SourceRule:
             watches[asked.watch.source].append(asked.watch)
             if trouble := self._trouble(asked, at):
                 troubles[asked.watch.source].append(trouble)
+        self._asked = set(watches)
         return [_found(source, some, len(watches[source])) for source, some in sorted(troubles.items())]
 
     def over(self, state: RuleState, at: datetime) -> Found | None:
+        if state.key not in self._asked:
+            return None  # it is configured no longer
         span = at - moment(state.fired_at)
         reasons = (f"It was in trouble when it was told {_span(span)} ago; what it had missed is caught up with.",)
-        return Found(state.key, "source.well", f"{state.key} is heard again", reasons=reasons)
+        return Found(state.key, "source.well", f"{state.key} is heard again", reasons=reasons, page="sources")
 
     def _trouble(self, asked: Asked, at: datetime) -> Health | None:
         # That nobody asks is our own doing, and nobody is here to tell it then.
@@ -83,6 +87,7 @@ def _found(source: str, troubles: Sequence[Health], watches: int) -> Found:
         f"{some}{source} {'are' if some else 'is'} {said}",
         reasons=tuple(reasons),
         facts=(("source", source), ("state", state)),
+        page="sources",
     )
 
 

@@ -40,7 +40,7 @@ class Options:
     (`tests.bench alerts`). It must be `times` the usual and hold so many mentions, authors and stories. Of what one
     voice says no more than `by_one` counts."""
 
-    chance: float = 3e-3
+    chance: float = 2.5e-3
     times: float = 2.0
     mentions: int = 5
     authors: int = 3

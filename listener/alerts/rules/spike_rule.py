@@ -12,14 +12,17 @@ from storage.contract import Store
 from storage.records import moment, stamp
 from storage.records_states import RuleState
 
+COOLDOWN = timedelta(hours=6)
 _KEY = "spike"
 
 
 class SpikeRule:
-    repeats = True
-    cooldown = timedelta(hours=6)
+    """What comes within the cooldown belongs to what was told: a spike is told again when it goes on after that."""
 
-    def __init__(self, spikes: Spikes, store: Store) -> None:
+    repeats = True
+
+    def __init__(self, spikes: Spikes, store: Store, cooldown: timedelta = COOLDOWN) -> None:
+        self.cooldown = cooldown
         self._spikes = spikes
         self._store = store
 
@@ -33,8 +36,8 @@ class SpikeRule:
         before = told.get(_KEY)
         if before is None:
             return (self._found(brand, spike),)
-        # It may be what was told already: is what came after that a spike by itself?
-        more = self._spikes.look(brand, at, moment(before.told_until))
+        told_until = max(moment(before.told_until), moment(before.fired_at) + self.cooldown)
+        more = self._spikes.look(brand, at, told_until) if told_until < at else None
         return (self._found(brand, more or spike)._replace(fresh=more is not None),)
 
     def over(self, state: RuleState, at: datetime) -> Found | None:
@@ -50,7 +53,7 @@ class SpikeRule:
             (top.title or top.text) if top else "",
             spike.reasons,
             (("mentions", str(spike.mentions)), ("people", str(spike.authors)), ("stories", str(spike.stories))),
-            (("brand", brand), ("since", stamp(spike.since)), ("until", stamp(spike.until))),
-            top.url if top else "",
-            stamp(spike.until),
+            query=(("brand", brand), ("since", stamp(spike.since)), ("until", stamp(spike.until))),
+            url=top.url if top else "",
+            told_until=stamp(spike.until),
         )

@@ -21,9 +21,9 @@ from storage.records_states import RuleState
 
 class Found(NamedTuple):
     """Something that holds at a time. `key` says what it is about, among all that the rule may find of a brand; `type`
-    is that of the notice. `query` is where the desk's list of mentions shows what was counted, as its URL asks for it;
-    none where that is no list. `told_until` is the time up to which this tells, "" if it has no end. `fresh` says
-    whether there is more to tell than was told last."""
+    is that of the notice. `page` is the desk's that shows what was counted, with the `query` of its URL. `told_until`
+    is the time up to which this tells, "" if it has no end. `fresh` says whether there is more to tell than was told
+    last."""
 
     key: str
     type: str
@@ -31,6 +31,7 @@ class Found(NamedTuple):
     text: str = ""
     reasons: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    page: str = "mentions"
     query: tuple[tuple[str, str], ...] = ()
     url: str = ""
     told_until: str = ""
@@ -121,7 +122,7 @@ def raised(rule: Standing, brand: str, found: Found, last: str, at: datetime, de
         url=found.url,
         reasons=found.reasons,
         facts=found.facts,
-        desk=f"{desk}/mentions?{urlencode(found.query)}" if desk and found.query else "",
+        desk=f"{desk}/{found.page}{'?' * bool(found.query)}{urlencode(found.query)}" if desk else "",
     ).bounded()
     its_id = short_id("standing", rule.name, brand, found.key, found.type, last)
     alert = Alert(its_id, rule.name, brand, None, stamp(at), notice.to_json())
