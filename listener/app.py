@@ -17,6 +17,7 @@ from connectors.http import HttpClient, redact
 from connectors.post import short_id
 from listener import registry
 from listener.alerts.outbox import DrainReport, drain
+from listener.alerts.reminders import remind
 from listener.alerts.rules import Rule
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 _KEEP_RUNS = timedelta(days=60)
 """For how long single runs are kept; what they came to by day stays."""
+_KEEP_LOGINS = timedelta(days=30)
 
 
 class App:
@@ -125,7 +127,8 @@ class App:
         def flag(mention: Mention, post: Post, now: datetime, reach: int | None) -> Case | None:
             return flagged(mention, post, settings, now, reach)
 
-        return Intake(self.matcher, self.scorer, rules, settings.alerting.max_alert_age, staff(settings), flag)
+        newest = settings.alerting.max_alert_age
+        return Intake(self.matcher, self.scorer, rules, newest, staff(settings), flag, settings.desk.address)
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())
@@ -174,6 +177,10 @@ class App:
     def deliver(self) -> DrainReport:
         return drain(self.store, self.config.channels, self.alert_http, self.now, self.chance, pause=self.pause)
 
+    def remind(self) -> int:
+        """Wake cases whose snooze has ended, and raise the alerts for those past their time: how many there were."""
+        return remind(self.store, self._rules(), self.config.settings, self.now())
+
     def healths(self, watches: Sequence[Watch]) -> list[Health]:
         """Of each watch how well it hears."""
         now = self.now()
@@ -197,9 +204,13 @@ class App:
         self._honesty.keep(self.store, self.config.settings, self.scorer, sources, self.now())
 
     def tidy(self) -> None:
-        """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock."""
-        while self.store.forget_runs(stamp(self.now() - _KEEP_RUNS), 2000):
+        """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock, and
+        who logged in, or tried to, from where."""
+        now = self.now()
+        while self.store.forget_runs(stamp(now - _KEEP_RUNS), 2000):
             pass
+        self.store.end_sessions(before=stamp(now))
+        self.store.forget_logins(stamp(now - _KEEP_LOGINS))
 
     def beat(self) -> None:
         """Tell whoever watches this program that it hears something; nothing more than a warning when that fails."""
@@ -223,6 +234,7 @@ class App:
                 brands=alert.brands,
                 labels=alert.labels,
                 min_confidence=alert.min_confidence,
+                on=alert.on,
             )
             for alert in self.config.settings.alerts
         ]

@@ -1,7 +1,8 @@
 """TOML to settings. Every mistake is reported at once, each with its key; secrets come from environment or file.
 
 A string `env:NAME` or `file:PATH` in a source, a channel, `storage.url`, `schedule.heartbeat` or `desk.proxy_secret` is
-replaced by what it names. Relative paths start at the folder of the configuration, so that cron finds what the shell found.
+replaced by what it names. Relative paths start at the folder of the configuration, so that cron finds what the shell
+found.
 """
 
 from __future__ import annotations

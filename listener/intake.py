@@ -61,14 +61,17 @@ class Intake:
         max_alert_age: timedelta,
         staff: Set[str] = frozenset(),
         flag: Flag = lambda mention, post, now, reach: None,
+        desk: str = "",
     ) -> None:
-        """`staff` holds handles and names in lower case, without @: what they say of a brand is no public opinion."""
+        """`staff` holds handles and names in lower case, without @: what they say of a brand is no public opinion.
+        `desk` is the address of the review desk, which alerts link to."""
         self._matcher = matcher
         self._scorer = scorer
         self._rules = rules
         self._max_alert_age = max_alert_age
         self._staff = staff
         self._flag = flag
+        self._desk = desk
 
     def relevant(self, text: str) -> bool:
         """False when no brand can match a post of this text."""
@@ -105,7 +108,9 @@ class Intake:
         if not matches:
             return Arrival(post, author)
         pairs = tuple(self._mention(post, match, origin, stamp(now)) for match in matches)
-        alerts = raise_alerts(self._rules, post, pairs, now=now, max_age=self._max_alert_age, baseline=origin.backfill)
+        alerts = raise_alerts(
+            self._rules, post, pairs, now=now, max_age=self._max_alert_age, baseline=origin.backfill, desk=self._desk
+        )
         flagged = (self._flag(mention, post, now, author.reach if author else None) for mention, _ in pairs)
         return Arrival(post, author, pairs, alerts, tuple(case for case in flagged if case))
 

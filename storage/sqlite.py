@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from storage import pages, sql_alerts, sql_pull, sql_read, sqlite_search, tallies
-from storage.claims import claims_beside
 from storage.errors import StoreBusy
 from storage.records import (
     Alert,
@@ -48,7 +47,6 @@ class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTok
         self._read = self._connections.read
         self._read_warm = self._connections.read_warm
         self._write = self._connections.write
-        self._claims = claims_beside(path)
 
     # -- opening
 
@@ -71,7 +69,7 @@ class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTok
                 time.sleep(0.05)
 
     def claim(self, name: str) -> AbstractContextManager[bool]:
-        return self._claims.claim(name)
+        return self._connections.claims.claim(name)
 
     def close(self) -> None:
         self._connections.close()

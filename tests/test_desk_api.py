@@ -451,6 +451,7 @@ def test_a_saved_view_is_a_feed(served: Served) -> None:
     assert feed["version"] == "https://jsonfeed.org/version/1.1" and "next_url" not in feed
     assert feed["feed_url"] == "http://127.0.0.1:8400/views/praise%20%2F%20all.json"
     assert reader.get(feed["feed_url"]).json() == feed
+    assert 'href="/views/praise%20%2F%20all.json"' in served.desk.client("reviewer").get("/views").text
     assert feed["home_page_url"] == "http://127.0.0.1:8400/mentions?source=blogs&label=promoter"
     assert [one["id"] for one in feed["items"]] == ids[:2]
     first, second = feed["items"]

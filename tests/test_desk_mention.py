@@ -261,6 +261,22 @@ def test_a_post_that_was_taken_away_is_not_labelled(desk: DeskAt) -> None:
     assert "nothing left to judge" in flash(client, act(client, its_id, "label:promoter"))
 
 
+def test_a_case_is_closed_with_the_post_and_nothing_opens_it_again(desk: DeskAt) -> None:
+    its_id = flag(desk)
+    client = desk.client(name="ann")
+    act(client, its_id, "assign")
+    gone = arrival("1").post._replace(deleted_at=stamp(desk.now), fingerprint="f2")
+    desk.store.add_page([Arrival(gone, None)], stamp(desk.now))
+    assert state(desk, its_id) == "ignored"
+    page = client.get(f"/mentions/{its_id}").text
+    assert "closed it: its source took the post away" in page and ">Reopen<" not in page
+    for action in ("reopen", "assign", "snooze"):
+        assert "nothing left" in flash(client, act(client, its_id, action))
+    assert "Undone" in flash(client, act(client, its_id, "undo"))
+    assert state(desk, its_id) == "ignored"
+    assert "nothing to undo" in flash(client, act(client, its_id, "undo"))
+
+
 # -- blind
 
 
@@ -317,6 +333,31 @@ def test_every_action_works_as_a_plain_form_and_comes_back(desk: DeskAt) -> None
         "(undone)",
     ):
         assert part in page
+
+
+def test_what_somebody_else_did_last_is_undone_by_them_or_an_admin(desk: DeskAt) -> None:
+    its_id = flag(desk)
+    ann, bea, admin = desk.client(name="ann"), desk.client(name="bea"), desk.client("admin")
+    act(ann, its_id, "ignore")
+    act(bea, its_id, "note", value="mine")
+    refused = flash(ann, act(ann, its_id, "undo"))
+    assert "bea did the last thing here (noted): only they or an admin can undo it." in html.unescape(refused)
+    assert "Undone: note kept." in flash(bea, act(bea, its_id, "undo"))
+    assert "ann did the last thing here" in flash(bea, act(bea, its_id, "undo"))
+    assert state(desk, its_id) == "ignored"
+    assert "Undone" in flash(admin, act(admin, its_id, "undo"))
+    assert state(desk, its_id) == "new"
+
+
+def test_what_listener_did_itself_is_undone_by_an_admin(desk: DeskAt) -> None:
+    its_id = flag(desk)
+    act(desk.client(name="ann"), its_id, "snooze:1d")
+    desk.later(days=2)
+    ann, admin = desk.client(name="ann"), desk.client("admin")
+    desk.store.wake(stamp(desk.now))
+    assert "Listener did the last thing here (woken): only an admin" in flash(ann, act(ann, its_id, "undo"))
+    assert "Undone" in flash(admin, act(admin, its_id, "undo"))
+    assert state(desk, its_id) == "waiting"
 
 
 def test_the_row_is_given_back_where_htmx_asks(desk: DeskAt) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -83,6 +84,9 @@ def serve(desk: object, listening: socket.socket, stopping: threading.Event) -> 
         finally:
             stopping.set()
 
+    # What is loaded by now stays: no look for garbage need walk through it while somebody waits for a page.
+    gc.collect()
+    gc.freeze()
     # The threads that answer are its children and daemons as it is: none of them outlives the process.
     thread = threading.Thread(target=run, name="desk", daemon=True)
     thread.start()

@@ -60,8 +60,8 @@ def create(app: App, bind: str = "") -> Starlette:
     handlers = {HTTPException: error_page, StoreError: _store_failed}
     desk = Starlette(routes=_routes(ENTRIES), middleware=[fence], exception_handlers=handlers)  # type: ignore[arg-type]
     desk.router.redirect_slashes = False
-    desk.state.listener = app
-    desk.state.desk = Desk(app.store, app.config, app.now, _templates(), address)
+    _ = app.store  # built here: threads that met it unbuilt would each build one
+    desk.state.desk = Desk(app, app.now, _templates(), address)
     return desk
 
 
@@ -137,7 +137,14 @@ def _store_failed(request: Request, error: StoreError) -> Response:
 
 def _templates() -> Environment:
     loader = FileSystemLoader(Path(__file__).parent / "templates")
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,  # a page includes many templates: each would be looked for on disk
+    )
     made.globals["asset"] = assets.asset_path
     made.filters["unquoted"] = unquote
     return made

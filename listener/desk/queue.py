@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -67,7 +69,7 @@ def _frame(desk: Desk, user: str, request: Request, asked: Wanted, states: Seque
         "ratings": RATINGS,
         "people": [one.name for one in desk.store.users() if one.disabled_at is None and one.role != "viewer"],
         "views": desk.store.views(user),
-        "counts": _counts(desk, asked.filter.brands),
+        "counts": partial(_counts, desk, asked.filter.brands),
         "more_pages": bool(page_key(request.query_params)),
     }
 
@@ -99,7 +101,7 @@ def bulk(request: Request) -> Response:
         raise HTTPException(400, f"At most {_BULK} mentions are worked on at once.")
     # One time for all, so that one undo takes all of them back.
     at = desk.now()
-    frozen = Desk(desk.store, desk.config, lambda: at, desk.templates, desk.address)
+    frozen = replace(desk, now=lambda: at)
     refused: list[str] = []
     for mention_id, seen in dict(chosen).items():
         try:
