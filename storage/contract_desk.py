@@ -14,7 +14,8 @@ class Queueing(Protocol):
 
     def queue(self, wanted: Filter, now: str, after: str = "", limit: int = 50, audits: int = 10) -> Page:
         """Open cases that are not snoozed, the most urgent first; the waiting audit sample of the wanted brands (at
-        most `audits`) is mixed in on the first page, evenly."""
+        most `audits`) is mixed in on the first page, evenly. A mention that waits for its audit, and that nobody has
+        worked on, comes with that sample or not at all: among the cases it would tell that the machine flagged it."""
 
     def mentions(self, wanted: Filter, after: str = "", limit: int = 50) -> Page:
         """Matched mentions, posts standing or not, the newest first."""

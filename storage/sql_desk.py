@@ -52,9 +52,9 @@ class Walk(NamedTuple):
     values: tuple[object, ...]
 
 
-def conditions(wanted: Filter) -> list[Condition]:
-    """All that `wanted` asks but brands and text. A mention that waits for its audit is shown under every label: a list
-    must not tell what the machine thinks of it."""
+def conditions(wanted: Filter, *, of_cases: bool = False) -> list[Condition]:
+    """All that `wanted` asks but brands and text. A mention that waits for its audit is shown under every label, and
+    one that nobody has worked on as new and as without a case: a list must not tell what the machine thinks of it."""
     found = []
     for column, values in (("m.source", wanted.sources), ("m.language", wanted.languages)):
         if values:
@@ -62,7 +62,10 @@ def conditions(wanted: Filter) -> list[Condition]:
     if wanted.labels:
         found.append(Condition(f"({_LABEL} IN ({marks(wanted.labels)}) OR {BLIND})", wanted.labels))
     if wanted.states:
-        found.append(Condition(f"COALESCE(c.state, 'none') IN ({marks(wanted.states)})", wanted.states, "cases"))
+        state = f"COALESCE(c.state, 'none') IN ({marks(wanted.states)})"
+        if {"new", "none"} & {*wanted.states} and not of_cases:  # the queue holds nothing without a case
+            state = f"({state} OR COALESCE(c.state, 'new') = 'new' AND {BLIND})"
+        found.append(Condition(state, wanted.states, "cases"))
     if wanted.assignee:
         found.append(Condition("c.assignee = ?", (wanted.assignee,), "cases"))
     if wanted.rating_at_most is not None:

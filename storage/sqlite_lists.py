@@ -68,11 +68,18 @@ def queue(connection: sqlite3.Connection, wanted: Filter, now: str, after: str, 
     ids, on = _walk(connection, _queue_walks(connection, wanted, now, (urgent_at, mention_id)), limit, set(sample))
     first = [] if after else sample
     items = items_of(connection, [*ids, *first])
-    return Page(_mixed(_kept(items, ids), _kept(items, first)), on)
+    cases = [item for item in _kept(items, ids) if not _would_tell(item)]
+    return Page(_mixed(cases, _kept(items, first)), on)
+
+
+def _would_tell(item: Item) -> bool:
+    """Whether that it is in the queue tells what the machine thinks of a mention that waits for its audit: it is there
+    for being flagged, not for what somebody did with it."""
+    return bool(item.audit_id and item.case and item.case.state == "new")
 
 
 def _queue_walks(connection: sqlite3.Connection, wanted: Filter, now: str, place: tuple[str, str]) -> _Walks:
-    asked, words = conditions(wanted), sqlite_search.expression(connection, wanted.text)
+    asked, words = conditions(wanted, of_cases=True), sqlite_search.expression(connection, wanted.text)
     if wanted.text.strip() and _are_rare(connection, words):
         shown, values = sql_desk.hit([*asked, *_of_brands(wanted, "c")])
         joined = _MENTIONS if any(one.needs == "mentions" for one in asked) else ""

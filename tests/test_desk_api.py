@@ -469,7 +469,8 @@ def test_feeds_go_on_and_are_of_their_owner(served: Served) -> None:
     rest = viewer.get(first["next_url"]).json()
     assert (len(first["items"]), len(rest["items"])) == (50, 10)
     assert len(reviewer.get("/views/all.json").json()["items"]) == 31
-    assert reviewer.get("/views/mine.json").status_code == 404
+    refused(reviewer.get("/views/mine.json"), 404)
+    refused(served.desk.stranger().get("/views/mine.json"), 401)
     stranger = served.desk.stranger().get("/views/all.json")
     assert stranger.status_code == 401 and stranger.headers["www-authenticate"] == 'Basic realm="listener"'
 

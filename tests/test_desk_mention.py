@@ -22,6 +22,7 @@ from listener.match import Matcher, parse
 from listener.settings import SnippetSettings
 from storage.records import Arrival, Author, stamp
 from storage.records_desk import Item
+from tests.command import ACME
 from tests.conftest import NOW
 from tests.desk import DeskAt
 from tests.made import ago, arrival, audit, mention, post
@@ -301,7 +302,26 @@ def test_an_audited_mention_is_blind_until_its_label_and_open_after_it(desk: Des
     assert "blind, for the audit" in page
 
 
+def test_what_may_be_done_with_an_audited_mention_does_not_tell_whether_it_was_flagged(desk: DeskAt) -> None:
+    flagged, drawn, client = flag(desk), arrival("2", label="promoter"), desk.client()
+    desk.store.add_page([drawn], stamp(desk.now))
+    desk.store.add_audit(*audit(arrival("1", label="detractor"), drawn))
+    for action in ("claim", "release"):
+        for its_id in (flagged, drawn.mentions[0][0].id):
+            assert "say first what you think" in flash(client, act(client, its_id, action))
+
+
 # -- work
+
+
+def test_what_was_done_is_told_in_the_desks_zone_and_with_names_as_they_are_written(tmp_path: Path) -> None:
+    with DeskAt(tmp_path, 'timezone = "Europe/Berlin"\n' + ACME) as desk:
+        its_id, client = flag(desk), desk.client(name="Ann")
+        desk.add("Bob")
+        assert "Snoozed until Mon 23 Nov 2026, 13:00 CET." in flash(client, act(client, its_id, "snooze"))
+        assert "Undone: snoozed until Mon 23 Nov 2026, 13:00 CET." in flash(client, act(client, its_id, "undo"))
+        act(client, its_id, "assign", value="bob")
+        assert "Undone: assigned to Bob." in flash(client, act(client, its_id, "undo"))
 
 
 def test_every_action_works_as_a_plain_form_and_comes_back(desk: DeskAt) -> None:

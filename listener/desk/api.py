@@ -34,7 +34,7 @@ from storage.records import stamp
 from storage.records_desk import Filter, Page
 
 _PAGE, _MOST = 50, 200
-_AUDITS = 10
+_AUDITS = 20
 _QUOTED = 5
 
 

@@ -69,7 +69,8 @@ def error_page(request: Request, error: HTTPException) -> Response:
     """What was wrong in one sentence, for people, for htmx and for programs."""
     plain = error.detail if error.detail != HTTPException(error.status_code).detail else ""
     sentence = plain or _SENTENCES.get(error.status_code, "That did not work.")
-    if request.scope["path"].startswith("/api/"):
+    path: str = request.scope["path"]
+    if path.startswith("/api/") or path.endswith(".json"):
         response: Response = JSONResponse({"error": sentence}, error.status_code)
     else:
         response = page(request, "error.html", error.status_code, code=error.status_code, sentence=sentence)

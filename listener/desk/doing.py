@@ -12,11 +12,11 @@ from listener.audits import newest_draws
 from listener.desk import claims, work
 from listener.desk.claims import Held, Refused
 from listener.desk.context import Desk
-from listener.desk.shown import Row, row, words
+from listener.desk.shown import Row, row, when, words
 from listener.desk.work import Subject
 from listener.match import Matcher
 from storage.records import stamp
-from storage.records_desk import CaseEvent, Item, Role, Whole
+from storage.records_desk import Case, CaseEvent, Item, Role, Whole
 
 _ID = re.compile(r"([0-9a-f]{20}-[0-9a-f]{12})(?:\.([0-9a-f]{8}))?")
 _MOST = 500
@@ -87,6 +87,8 @@ def do(desk: Desk, mention_id: str, order: Order) -> str:
     found = whole(desk, mention_id)
     if order.seen and order.seen != claims.seen(mention_id, found.item.case, found.item.review):
         raise Refused(_changed(found, order.who))
+    if order.action in ("claim", "release") and found.item.audit_id and _is_untouched(found.item.case):
+        raise Refused("Nobody works on this yet: say first what you think of it.")  # the same, flagged or not
     if order.action == "claim":
         return _claim(desk, found, order.who)
     if order.action == "undo":
@@ -114,6 +116,10 @@ def take_back(desk: Desk, who: str) -> tuple[list[str], str]:
     return undone, said if len(undone) == 1 else f"Undone on {len(undone)} mentions."
 
 
+def _is_untouched(case: Case | None) -> bool:
+    return case is None or case.state == "new"
+
+
 def _same_go(one: CaseEvent, other: CaseEvent) -> bool:
     return (one.happened_at, one.what, one.detail) == (other.happened_at, other.what, other.detail)
 
@@ -136,7 +142,7 @@ def _perform(desk: Desk, found: Whole, order: Order) -> str:
     settings = desk.config.settings
     made = work.perform(_subject(desk, found), order.action, value, order.who, desk.now(), settings)
     _store(desk, made, order.who)
-    return _sentence(made.event, order.who)
+    return _sentence(made.event, order.who, desk)
 
 
 def _undo(desk: Desk, found: Whole, order: Order) -> str:
@@ -152,7 +158,8 @@ def _undo(desk: Desk, found: Whole, order: Order) -> str:
         others = f"{newest.who or 'Listener'} did the last thing here ({words(newest.what)})"
         raise Refused(f"{others}: only {'an admin' if not newest.who else 'they or an admin'} can undo it.")
     _store(desk, work.undone(_subject(desk, found), newest, who, desk.now()), who)
-    return f"Undone: {_sentence(newest, who).rstrip('.').lower()}."
+    did = _sentence(newest, who, desk).rstrip(".")
+    return f"Undone: {did[:1].lower()}{did[1:]}."
 
 
 def _store(desk: Desk, made: work.Work, who: str) -> None:
@@ -180,11 +187,11 @@ def _changed(found: Whole, who: str) -> str:
     return f"{last.who} was here meanwhile ({words(last.what)}), so nothing was done: this is how it stands."
 
 
-def _sentence(event: CaseEvent, who: str) -> str:
+def _sentence(event: CaseEvent, who: str, desk: Desk) -> str:
     if event.what == "labelled":
         return f"Labelled {words(event.detail)}."
     if event.what == "assigned":
         return "Assigned to you." if event.detail == who else f"Assigned to {event.detail}."
     if event.what == "snoozed":
-        return f"Snoozed until {event.detail[:16].replace('T', ' ')} UTC."
+        return f"Snoozed until {when(event.detail, desk.now(), desk.zone).exact}."
     return _DONE.get(event.what, "Done.")

@@ -15,14 +15,14 @@ from starlette.responses import Response
 from listener.desk.claims import Refused
 from listener.desk.context import Desk, Entry, desk_of, is_partial, page, user_of
 from listener.desk.doing import Order, do, matcher_of, parse_id, parse_order, shown, take_back, whole
-from listener.desk.filters import PERIODS, RATINGS, STATES, Wanted, active, choices, page_key, wanted
+from listener.desk.filters import PERIODS, RATINGS, STATES, Wanted, active, choices, page_key, unoffered, wanted
 from listener.desk.security import form_of, local_path, see_other
 from listener.desk.shown import rows
 from storage.records import stamp
 from storage.records_desk import OPEN, Filter, Page, View
 
 _PAGE = 50
-_AUDITS = 10
+_AUDITS = 20
 _BULK = 200
 _SHOWN = 50
 """Rows that an undo shows again."""
@@ -62,12 +62,15 @@ def _listed(request: Request, template: str, asked: Wanted, found: Page, states:
 
 def _frame(desk: Desk, user: str, request: Request, asked: Wanted, states: Sequence[str]) -> Mapping[str, Any]:
     """What stands around a list."""
+    people = [one.name for one in desk.store.users() if one.disabled_at is None and one.role != "viewer"]
+    offered = choices(desk.config, states)
     return {
-        "choices": choices(desk.config, states),
+        "choices": offered,
+        "kept": unoffered(asked, offered, people),
         "active": active(asked),
         "periods": PERIODS,
         "ratings": RATINGS,
-        "people": [one.name for one in desk.store.users() if one.disabled_at is None and one.role != "viewer"],
+        "people": people,
         "views": desk.store.views(user),
         "counts": partial(_counts, desk, asked.filter.brands),
         "more_pages": bool(page_key(request.query_params)),
@@ -108,6 +111,8 @@ def bulk(request: Request) -> Response:
             do(frozen, mention_id, Order(action, value, user.name, seen))
         except Refused as error:
             refused.append(str(error))
+        except HTTPException as error:  # one that is not there is no reason to keep silent about the others
+            refused.append(error.detail)
     return see_other(back, _sum(len(dict(chosen)) - len(refused), refused))
 
 

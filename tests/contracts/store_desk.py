@@ -236,6 +236,14 @@ class DeskContract:
         assert next(item for item in first.items if item.audit_id).case == page[5].cases[0]
         assert shown(store.queue(ANY, AT, first.after, 5)) == ["2", "3", "4"]
 
+    def test_no_way_through_the_queue_tells_which_of_the_waiting_sample_are_flagged(self, store: Store) -> None:
+        page = [flagged("1", 1), flagged("2", 2), flagged("3", 3, state="assigned", assignee="bob"), flagged("4", 4)]
+        store.add_page(page, AT)
+        store.add_audit(*audit(*page[:3]))
+        assert shown(store.queue(ANY, AT, audits=0)) == ["3", "4"]
+        assert shown(store.queue(Filter(labels=("detractor",)), AT, audits=0)) == ["3", "4"]
+        assert sorted(shown(store.queue(ANY, AT, audits=10))) == ["1", "2", "3", "4"]
+
     def test_what_was_labelled_in_an_audit_or_taken_away_waits_no_more(self, store: Store) -> None:
         page = [arrival("1"), arrival("2"), arrival("3")]
         store.add_page(page, AT)
@@ -337,6 +345,16 @@ class DeskContract:
         assert listed(store, labels=("detractor",)) == ["1"] == listed(store, labels=("no_opinion",))
         store.add_reviews([review(made, "passive", sampled_by="audit")])
         assert listed(store, labels=("detractor",)) == [] and listed(store, labels=("passive",)) == ["1"]
+
+    def test_a_filter_by_state_does_not_tell_which_of_those_that_wait_for_their_audit_are_flagged(
+        self, store: Store
+    ) -> None:
+        page = [flagged("1"), arrival("2"), flagged("3", state="answered"), flagged("4"), arrival("5")]
+        store.add_page(page, AT)
+        store.add_audit(*audit(*page[:3]))
+        assert listed(store, states=("new",)) == ["4", "2", "1"]
+        assert listed(store, states=("none",)) == ["5", "2", "1"]
+        assert listed(store, states=("answered",)) == ["3"]
 
     def test_words_are_found_in_title_text_and_author(self, store: Store) -> None:
         page = [
