@@ -17,11 +17,13 @@ from connectors.http import HttpClient, redact
 from connectors.post import short_id
 from listener import registry
 from listener.alerts.outbox import DrainReport, drain
+from listener.alerts.reminders import remind
 from listener.alerts.rules import Rule
-from listener.audits import EVERY, draw_daily
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
+from listener.desk.urgency import flagged
 from listener.health import HISTORY, Health, health
+from listener.honesty import Honesty, staff
 from listener.intake import Intake
 from listener.match import Matcher, search_terms
 from listener.match.stories import tell_stories
@@ -33,7 +35,8 @@ from listener.sweep import Sweeper
 from listener.word_rules import words_of
 from storage.contract import Store
 from storage.errors import StoreError
-from storage.records import Run, Watch, stamp
+from storage.records import Mention, Post, Run, Watch, stamp
+from storage.records_desk import Case
 from storage.records_scoring import WordRule
 from storage.sqlite import SqliteStore
 
@@ -41,6 +44,7 @@ log = logging.getLogger(__name__)
 
 _KEEP_RUNS = timedelta(days=60)
 """For how long single runs are kept; what they came to by day stays."""
+_KEEP_LOGINS = timedelta(days=30)
 
 
 class App:
@@ -51,7 +55,7 @@ class App:
         self.now = now
         self.chance = random.Random()
         self.pause: Callable[[float], object] = time.sleep
-        self._left_out: set[str] = set()  # ids of authors who are staff, with all they ever wrote
+        self._honesty = Honesty()
 
     # -- parts
 
@@ -118,7 +122,13 @@ class App:
         return build(calibrations=calibrations) if calibrations else scorer
 
     def intake(self, rules: Sequence[Rule] = ()) -> Intake:
-        return Intake(self.matcher, self.scorer, rules, self.config.settings.alerting.max_alert_age, self._staff())
+        settings = self.config.settings
+
+        def flag(mention: Mention, post: Post, now: datetime, reach: int | None) -> Case | None:
+            return flagged(mention, post, settings, now, reach)
+
+        newest = settings.alerting.max_alert_age
+        return Intake(self.matcher, self.scorer, rules, newest, staff(settings), flag, settings.desk.address)
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())
@@ -167,6 +177,10 @@ class App:
     def deliver(self) -> DrainReport:
         return drain(self.store, self.config.channels, self.alert_http, self.now, self.chance, pause=self.pause)
 
+    def remind(self) -> int:
+        """Wake cases whose snooze has ended, and raise the alerts for those past their time: how many there were."""
+        return remind(self.store, self._rules(), self.config.settings, self.now())
+
     def healths(self, watches: Sequence[Watch]) -> list[Health]:
         """Of each watch how well it hears."""
         now = self.now()
@@ -186,36 +200,17 @@ class App:
     def keep_honest(self) -> None:
         """Note what has changed under the figures, leave out our own people, and draw today's mentions for people to
         label."""
-        now = self.now()
         sources = ", ".join(sorted(self.config.sources))
-        self._leave_out_staff()
-        for brand in self.config.settings.brands:
-            self.store.note(brand.name, self._states(brand.name, brand.query, sources), stamp(now))
-            per_day = self.config.settings.audit.per_day
-            draw_daily(self.store, brand.name, per_day, now.astimezone(self.config.settings.zone).date(), now)
-
-    def _leave_out_staff(self) -> None:
-        """Also of an author who is staff already, once: whose first post since then came before this knows nobody's
-        earlier ones."""
-        names = (name.removeprefix("@") for brand in self.config.settings.brands for name in brand.staff)
-        for name in dict.fromkeys(names):
-            for author, *_ in self.store.authors_named(name, EVERY):
-                if author.id not in self._left_out or not author.standing:
-                    if author.standing != "quarantined":
-                        self.store.set_standing(author.id, "staff")
-                    self._left_out.add(author.id)
-
-    def _staff(self) -> frozenset[str]:
-        brands = self.config.settings.brands
-        return frozenset(name.lower().removeprefix("@") for brand in brands for name in brand.staff)
-
-    def _states(self, brand: str, query: str, sources: str) -> dict[str, str]:
-        return {"scorer": self.scorer.id_for(brand), "query": " ".join(query.split()), "sources": sources}
+        self._honesty.keep(self.store, self.config.settings, self.scorer, sources, self.now())
 
     def tidy(self) -> None:
-        """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock."""
-        while self.store.forget_runs(stamp(self.now() - _KEEP_RUNS), 2000):
+        """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock, and
+        who logged in, or tried to, from where."""
+        now = self.now()
+        while self.store.forget_runs(stamp(now - _KEEP_RUNS), 2000):
             pass
+        self.store.end_sessions(before=stamp(now))
+        self.store.forget_logins(stamp(now - _KEEP_LOGINS))
 
     def beat(self) -> None:
         """Tell whoever watches this program that it hears something; nothing more than a warning when that fails."""
@@ -239,6 +234,7 @@ class App:
                 brands=alert.brands,
                 labels=alert.labels,
                 min_confidence=alert.min_confidence,
+                on=alert.on,
             )
             for alert in self.config.settings.alerts
         ]

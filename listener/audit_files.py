@@ -61,7 +61,7 @@ def write(drawn: Iterable[Drawn], form: str, stream: IO[str]) -> None:
         cells = told(one)
         its_id, post_id = cells["mention_id"], cells["post_id"]
         as_it_is = {"mention_id": its_id} | ({"post_id": post_id} if _PLAIN.fullmatch(post_id) else {})
-        writer.writerow(({key: _harmless(cell) for key, cell in cells.items()} | as_it_is).values())
+        writer.writerow(({key: harmless(cell) for key, cell in cells.items()} | as_it_is).values())
 
 
 def read(lines: Iterable[str], reviewer: str) -> Iterator[Labelling | Unlabelled | BadRow]:
@@ -110,8 +110,9 @@ def _labelling(line: int, row: Mapping[str, Any], reviewer: str) -> Labelling | 
     return Labelling(line, Answer(clean(its_id, _LONGEST_NAME), label_of(label), by or reviewer))
 
 
-def _harmless(text: str) -> str:
-    """A carriage return would begin a new row: the writer puts no quotes around it."""
+def harmless(text: str) -> str:
+    """A cell that a spreadsheet computes nothing of. A carriage return would begin a new row: the writer puts no quotes
+    around it."""
     whole = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{whole}" if text.startswith(_FORMULA) else whole
 

@@ -1,7 +1,8 @@
 """TOML to settings. Every mistake is reported at once, each with its key; secrets come from environment or file.
 
-A string `env:NAME` or `file:PATH` in a source, a channel, `storage.url` or `schedule.heartbeat` is replaced by what it
-names. Relative paths start at the folder of the configuration, so that cron finds what the shell found.
+A string `env:NAME` or `file:PATH` in a source, a channel, `storage.url`, `schedule.heartbeat` or `desk.proxy_secret` is
+replaced by what it names. Relative paths start at the folder of the configuration, so that cron finds what the shell
+found.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from listener.alerts.channels.contract import Channel
 from listener.match import Query, QueryError, lint
 from listener.match import parse as parse_query
 from listener.settings import ChannelSettings, Settings, SourceSettings
+
+_WITH_SECRETS = ("sources", "channels", "storage.url", "schedule.heartbeat", "desk.proxy_secret")
 
 _MISSING = "(a missing secret)"
 """Stands where a secret could not be had; what depends on it is not looked at further."""
@@ -139,7 +142,7 @@ def _with_secrets(table: Any, folder: Path, environment: Mapping[str, str], prob
         }
     if isinstance(table, list):
         return [_with_secrets(v, folder, environment, problems, f"{key}[{n}]") for n, v in enumerate(table, 1)]
-    if isinstance(table, str) and key.startswith(("sources", "channels", "storage.url", "schedule.heartbeat")):
+    if isinstance(table, str) and key.startswith(_WITH_SECRETS):
         return _secret(table, folder, environment, problems, key)
     return table
 

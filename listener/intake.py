@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -22,12 +22,17 @@ from listener.alerts.rules import Rule, raise_alerts
 from listener.match import Match, Matcher, Subject
 from listener.sentiment.contract import Scorer, Text, Verdict
 from storage.records import Arrival, Author, Dated, Mention, Post, Score, left_out, mention_id, stamp, voice_of
+from storage.records_desk import Case
 
 _TEXT, _TITLE, _NAME, _URL = 100_000, 1_000, 200, 2_000
 
 
 # One encoder for all: json.dumps makes a new one at every call that is not plain.
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+Flag = Callable[[Mention, Post, datetime, int | None], Case | None]
+"""(mention, its post, now, how many read its author) → the work that it makes for somebody."""
 
 
 class Stored(Protocol):
@@ -55,13 +60,18 @@ class Intake:
         rules: Sequence[Rule],
         max_alert_age: timedelta,
         staff: Set[str] = frozenset(),
+        flag: Flag = lambda mention, post, now, reach: None,
+        desk: str = "",
     ) -> None:
-        """`staff` holds handles and names in lower case, without @: what they say of a brand is no public opinion."""
+        """`staff` holds handles and names in lower case, without @: what they say of a brand is no public opinion.
+        `desk` is the address of the review desk, which alerts link to."""
         self._matcher = matcher
         self._scorer = scorer
         self._rules = rules
         self._max_alert_age = max_alert_age
         self._staff = staff
+        self._flag = flag
+        self._desk = desk
 
     def relevant(self, text: str) -> bool:
         """False when no brand can match a post of this text."""
@@ -98,8 +108,11 @@ class Intake:
         if not matches:
             return Arrival(post, author)
         pairs = tuple(self._mention(post, match, origin, stamp(now)) for match in matches)
-        alerts = raise_alerts(self._rules, post, pairs, now=now, max_age=self._max_alert_age, baseline=origin.backfill)
-        return Arrival(post, author, pairs, alerts)
+        alerts = raise_alerts(
+            self._rules, post, pairs, now=now, max_age=self._max_alert_age, baseline=origin.backfill, desk=self._desk
+        )
+        flagged = (self._flag(mention, post, now, author.reach if author else None) for mention, _ in pairs)
+        return Arrival(post, author, pairs, alerts, tuple(case for case in flagged if case))
 
     def _matches(self, post: Post, origin: Origin) -> Sequence[Match]:
         matches = self._matcher.match(subject_of(post))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -44,6 +45,13 @@ def _scorer(name: str) -> str:
 
 def _web_address(url: SecretStr) -> SecretStr:
     web_address(url.get_secret_value())
+    return url
+
+
+def _desk_address(url: str) -> str:
+    parts = urlsplit(web_address(url) if url else "")
+    if url and url != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(f"'{url}' must end with the host name or its port, without a slash")
     return url
 
 
@@ -112,6 +120,37 @@ class RecheckSettings(_Table):
     per_hour: int = Field(default=600, ge=1, le=100_000)
 
 
+class SnippetSettings(_Table):
+    """A reply to copy: {author}, {brand} and {link} are filled in."""
+
+    name: str = Field(min_length=1, max_length=60)
+    text: str = Field(min_length=1, max_length=2000)
+    labels: tuple[Label, ...] = ()
+
+
+class DeskSettings(_Table):
+    bind: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=1, le=65535)
+    address: Annotated[str, AfterValidator(_desk_address)] = ""
+    session: Duration = timedelta(hours=12)
+    claim: Duration = timedelta(minutes=10)
+    open_within: Duration = timedelta(days=7)
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    answer_within: dict[Label, Duration] = {"detractor": timedelta(hours=4)}
+    proxy_header: str = ""
+    proxy_secret: SecretStr | None = None
+    snippets: tuple[SnippetSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _proxy_is_whole(self) -> Self:
+        secret = self.proxy_secret is not None and self.proxy_secret.get_secret_value() != ""
+        if self.proxy_header and not secret:
+            raise ValueError("proxy_header needs proxy_secret, or anybody could send that header")
+        if secret and not self.proxy_header:
+            raise ValueError("proxy_secret needs proxy_header, the header in which the proxy names the user")
+        return self
+
+
 class AlertingSettings(_Table):
     max_alert_age: Duration = timedelta(hours=24)
     allow_private: Networks = ()
@@ -122,6 +161,7 @@ class BrandSettings(_Table):
     query: str
     rivals: tuple[str, ...] = ()
     staff: tuple[str, ...] = ()
+    answer_within: dict[Label, Duration] = {}
 
 
 class SourceSettings(BaseModel):
@@ -149,6 +189,7 @@ class AlertSettings(_Table):
     name: str = Field(min_length=1)
     channels: tuple[str, ...] = Field(min_length=1)
     brands: tuple[str, ...] = ()
+    on: Literal["mention", "overdue"] = "mention"
     labels: tuple[Label, ...] = ("detractor",)
     min_confidence: float = Field(default=0.0, ge=0, le=1)
 
@@ -161,6 +202,7 @@ class Settings(_Table):
     scoring: ScoringSettings = ScoringSettings()
     report: ReportSettings = ReportSettings()
     audit: AuditSettings = AuditSettings()
+    desk: DeskSettings = DeskSettings()
     recheck: RecheckSettings = RecheckSettings()
     alerting: AlertingSettings = AlertingSettings()
     brands: tuple[BrandSettings, ...] = ()

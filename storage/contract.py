@@ -14,7 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from storage.contract_desk import Desking
+from storage.contract_figures import Figuring
 from storage.contract_nps import Estimating
+from storage.contract_people import Befriending
+from storage.contract_tokens import Serving
 from storage.records import (
     Alert,
     Arrival,
@@ -215,5 +219,18 @@ class Alerting(Protocol):
     def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None: ...
 
 
-class Store(Opening, Pulling, Sweeping, Scoring, Reading, Alerting, Estimating, Protocol):
+class Store(
+    Opening,
+    Pulling,
+    Sweeping,
+    Scoring,
+    Reading,
+    Alerting,
+    Estimating,
+    Desking,
+    Figuring,
+    Serving,
+    Befriending,
+    Protocol,
+):
     pass

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
-from storage import sql_nps, sql_pull
-from storage.records import Alert, Arrival, Author, Delivery, Mention, Run, left_out, mentions_of, moment
+from connectors.post import short_id
+from storage import sql_desk, sql_nps, sql_pull
+from storage.records import Alert, Arrival, Author, Delivery, Mention, Run, left_out, mentions_of, moment, stamp
+from storage.records_desk import Case, CaseEvent
 
 CHUNK = 100
+SPOKEN_TO = timedelta(days=14)
+"""How long after an answer its case is reopened when the author posts again in the thread."""
 
 
 class Connection(Protocol):
@@ -24,6 +30,14 @@ class Stored(NamedTuple):
     fingerprint: str
     source: str
     deleted_at: str | None
+
+
+class Answered(NamedTuple):
+    """A case with when its clock began and when somebody answered last."""
+
+    case: Case
+    began_at: str
+    answered_at: str
 
 
 class Sorted(NamedTuple):
@@ -64,13 +78,15 @@ def sort_out(connection: Connection, arrivals: Sequence[Arrival]) -> Sorted:
     return Sorted(list(new.values()), [one for key, one in edited.items() if key not in gone], list(gone.values()))
 
 
-def add(connection: Connection, arrivals: Sequence[Arrival]) -> None:
+def add(connection: Connection, arrivals: Sequence[Arrival], now: str) -> None:
     _add_authors(connection, arrivals)
     connection.executemany(sql_pull.ADD_POST, [arrival.post for arrival in arrivals])
     mentions = [pair for arrival in arrivals for pair in arrival.mentions]
     connection.executemany(sql_pull.ADD_MENTION, _standing(connection, [mention for mention, _ in mentions]))
     connection.executemany(sql_pull.ADD_SCORE, [score for _, score in mentions])
     add_alerts(connection, [raised for arrival in arrivals for raised in arrival.alerts])
+    add_cases(connection, [case for arrival in arrivals for case in arrival.cases])
+    _reopen(connection, arrivals, now)
 
 
 def edit(connection: Connection, arrival: Arrival, now: str) -> None:
@@ -97,6 +113,7 @@ def edit(connection: Connection, arrival: Arrival, now: str) -> None:
         else:
             connection.executemany(sql_pull.ADD_MENTION, _standing(connection, [mention._replace(at=at)]))
         connection.execute(sql_pull.ADD_SCORE, score)
+    add_cases(connection, arrival.cases)
 
 
 def bury(connection: Connection, post_id: str, now: str) -> None:
@@ -107,9 +124,17 @@ def bury(connection: Connection, post_id: str, now: str) -> None:
     connection.execute(sql_pull.BURY_REVISIONS, (post_id,))
     connection.execute(sql_pull.BURY_AUTHOR, (post_id,))
     connection.execute(sql_pull.WITHDRAW_REPORTS, (post_id,))
+    _close_cases(connection, its, now)
     _leave_out_of_digests(connection, [json.loads(row[0]) for row in connection.execute(sql_pull.NOTICES, its)])
     for statement in (sql_pull.BURY_SCORES, sql_pull.WITHDRAW_DELIVERIES, sql_pull.BURY_NOTICES):
         connection.execute(statement, its)
+
+
+def _close_cases(connection: Connection, its: tuple[str, str], now: str) -> None:
+    """There is nothing left to answer, and nothing here that could be undone."""
+    for case in [Case._make(row) for row in connection.execute(sql_desk.OPEN_CASES_OF, its).fetchall()]:
+        closed = case._replace(state="ignored", snoozed_until=None, claimed_by="", claimed_until=None)
+        change_case(connection, case, closed, now, "taken away upstream", "", undone_at=now)
 
 
 def _leave_out_of_digests(connection: Connection, notices: Sequence[dict[str, Any]]) -> None:
@@ -144,6 +169,73 @@ def add_alerts(connection: Connection, alerts: Iterable[tuple[Alert, tuple[Deliv
     raised = list(alerts)
     connection.executemany(sql_pull.ADD_ALERT, [alert for alert, _ in raised])
     connection.executemany(sql_pull.ADD_DELIVERY, [one for _, deliveries in raised for one in deliveries])
+
+
+def add_cases(connection: Connection, cases: Iterable[Case]) -> int:
+    """How many are new: one that is there stays as it is."""
+    added = [case for case in cases if connection.execute(sql_desk.ADD_CASE, (*case, case.mention_id)).rowcount]
+    counted = Counter((case.brand, case.state) for case in added)
+    connection.executemany(sql_desk.COUNT_CASES, [(*key, number) for key, number in counted.items()])
+    return len(added)
+
+
+def set_case(connection: Connection, before: Case, after: Case) -> None:
+    """A case whose time is another one will be reminded of again."""
+    same_time = int(before.due_at == after.due_at)
+    connection.execute(sql_desk.SET_CASE, (*after[1:], same_time, after.mention_id))
+    if (before.brand, before.state) != (after.brand, after.state):
+        counted = [(before.brand, before.state, -1), (after.brand, after.state, 1)]
+        connection.executemany(sql_desk.COUNT_CASES, counted)
+
+
+def change_case(
+    connection: Connection, before: Case, after: Case, now: str, what: str, detail: str, undone_at: str | None = None
+) -> None:
+    """What nobody did but time or the author, on record like what people do; with `undone_at`, like what they undid:
+    nothing that is still to be undone."""
+    set_case(connection, before, after)
+    its_id = short_id(before.mention_id, what, now, detail)
+    as_json = json.dumps(before._asdict(), ensure_ascii=False)
+    event = CaseEvent(its_id, before.mention_id, now, "", what, detail, as_json, undone_at)
+    connection.execute(sql_desk.ADD_EVENT, event)
+
+
+def back_to_work(case: Case) -> Case:
+    return case._replace(state="assigned" if case.assignee else "new", snoozed_until=None)
+
+
+def _reopen(connection: Connection, arrivals: Sequence[Arrival], now: str) -> None:
+    """Who posts again where they were answered gets another look: the last answered case of theirs in the thread, its
+    clock begun anew."""
+    spoken = [(m, one.post.thread) for one in arrivals for m, _ in one.mentions if _may_reopen(m, one)]
+    answered = _answered(connection, list({mention.voice for mention, _ in spoken}))
+    for mention, thread in spoken:
+        known = answered.get((mention.voice, mention.brand, thread))
+        at = moment(mention.at or now)
+        if known is not None and timedelta() < at - moment(known.answered_at) <= SPOKEN_TO:
+            case, later = known.case, at - moment(known.began_at)
+            due_at = case.due_at and stamp(moment(case.due_at) + later)
+            after = back_to_work(case)._replace(due_at=due_at, urgent_at=stamp(moment(case.urgent_at) + later))
+            change_case(connection, case, after, now, "reopened", mention.id)
+            del answered[(mention.voice, mention.brand, thread)]
+
+
+def _answered(connection: Connection, voices: Sequence[int]) -> dict[tuple[int, str, str], Answered]:
+    """By voice, brand and thread the case that was answered last."""
+    found: dict[tuple[int, str, str], Answered] = {}
+    for start in range(0, len(voices), CHUNK):
+        chunk = tuple(voices[start : start + CHUNK])
+        for row in connection.execute(sql_desk.ANSWERED.format(marks=", ".join("?" * len(chunk))), chunk):
+            *fields, voice, thread, began_at, answered_at = row
+            one = Answered(Case._make(fields), began_at, answered_at)
+            key = (voice, one.case.brand, thread)
+            if key not in found or found[key].answered_at < answered_at:
+                found[key] = one
+    return found
+
+
+def _may_reopen(mention: Mention, arrival: Arrival) -> bool:
+    return bool(mention.author_id and mention.at and arrival.post.thread and not mention.backfill)
 
 
 def _standing(connection: Connection, mentions: Sequence[Mention]) -> list[Mention]:

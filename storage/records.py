@@ -8,9 +8,12 @@ twice writes one row, on every machine.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from connectors.post import short_id
+
+if TYPE_CHECKING:
+    from storage.records_desk import Case
 
 Outcome = Literal["ok", "empty", "unchanged", "partial", "failed"]
 Trouble = Literal["", "unreachable", "throttled", "refused", "forbidden", "garbled", "gone"]
@@ -249,12 +252,14 @@ class Delivery(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """One new or edited post with all that follows from it, stored together or not at all."""
+    """One new or edited post with all that follows from it, stored together or not at all. A case that its mention has
+    already stays as it is."""
 
     post: Post
     author: Author | None
     mentions: tuple[tuple[Mention, Score], ...] = ()
     alerts: tuple[tuple[Alert, tuple[Delivery, ...]], ...] = ()
+    cases: tuple[Case, ...] = ()
 
 
 class PageCount(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from storage import schema_nps
+from storage import schema_desk, schema_nps, schema_people, schema_tokens
 
 
 class Migration(NamedTuple):
@@ -290,4 +290,7 @@ CREATE TABLE calibrations (
 """),
     ),
     Migration("0004_an_nps_that_means_what_it_says", _statements(schema_nps.SCRIPT)),
+    Migration("0005_the_review_desk", _statements(schema_desk.SCRIPT)),
+    Migration("0006_people", _statements(schema_people.SCRIPT)),
+    Migration("0007_programs_at_the_desk", _statements(schema_tokens.SCRIPT)),
 )

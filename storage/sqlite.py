@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from storage import pages, sql_alerts, sql_pull, sql_read, sqlite_search, tallies
-from storage.claims import claims_beside
 from storage.errors import StoreBusy
 from storage.records import (
     Alert,
@@ -30,12 +29,16 @@ from storage.records import (
 )
 from storage.records_sweep import Standing, Sweep
 from storage.sqlite_connections import PATIENCE, Connections
+from storage.sqlite_desk import SqliteDesk
+from storage.sqlite_figures import SqliteFigures
 from storage.sqlite_migrations import migrations, refuse_newer
 from storage.sqlite_nps import SqliteNps
+from storage.sqlite_people import SqlitePeople
 from storage.sqlite_scoring import SqliteScoring
+from storage.sqlite_tokens import SqliteTokens
 
 
-class SqliteStore(SqliteScoring, SqliteNps):
+class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTokens, SqlitePeople):
     """The whole `storage.contract.Store` on one file."""
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +47,6 @@ class SqliteStore(SqliteScoring, SqliteNps):
         self._read = self._connections.read
         self._read_warm = self._connections.read_warm
         self._write = self._connections.write
-        self._claims = claims_beside(path)
 
     # -- opening
 
@@ -67,7 +69,7 @@ class SqliteStore(SqliteScoring, SqliteNps):
                 time.sleep(0.05)
 
     def claim(self, name: str) -> AbstractContextManager[bool]:
-        return self._claims.claim(name)
+        return self._connections.claims.claim(name)
 
     def close(self) -> None:
         self._connections.close()
@@ -101,7 +103,7 @@ class SqliteStore(SqliteScoring, SqliteNps):
     ) -> PageCount:
         with self._write() as connection:
             new, edited, gone = pages.sort_out(connection, arrivals)
-            pages.add(connection, new)
+            pages.add(connection, new, now)
             for arrival in edited:
                 sqlite_search.drop(connection, arrival.post.id)
                 pages.edit(connection, arrival, now)

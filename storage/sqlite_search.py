@@ -64,9 +64,12 @@ def put_back(connection: sqlite3.Connection, post_id: str) -> None:
     connection.execute(_ADD_ONE, (post_id,))
 
 
-def find(connection: sqlite3.Connection, text: str, limit: int) -> list[Post]:
+def expression(connection: sqlite3.Connection, text: str) -> str:
+    """What MATCH is asked for posts with all the words of `text`, "" where it has none."""
     words = segment(text.replace("\0", " ").replace('"', " ")).strip()
-    if not words:
-        return []
-    rows = connection.execute(_FIND, (Database(connection).quote_fts(words), limit))
-    return [Post._make(row) for row in rows]
+    return str(Database(connection).quote_fts(words)) if words else ""
+
+
+def find(connection: sqlite3.Connection, text: str, limit: int) -> list[Post]:
+    asked = expression(connection, text)
+    return [Post._make(row) for row in connection.execute(_FIND, (asked, limit))] if asked else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from storage.records import (
     stamp,
     voice_of,
 )
+from storage.records_desk import Case, CaseEvent, Session, User
 from storage.records_nps import Audit, Draw
 from storage.records_scoring import Review
 from tests.conftest import NOW
@@ -121,6 +123,30 @@ def review(of: Arrival, label: str, number: int = 1, **others: Any) -> Review:
     at = stamp(NOW + timedelta(hours=number))
     made = Review(short_id(mention_id, label, str(number)), mention_id, label, "ann", at, "free")
     return made._replace(**others)
+
+
+def case(of: Arrival, **others: Any) -> Case:
+    """The work on a post's first mention, due in three hours."""
+    its = of.mentions[0][0]
+    return Case(its.id, its.brand, "new", "", AT, ago(hours=-3), ago(hours=-3))._replace(**others)
+
+
+def event(before: Case | None, what: str = "noted", who: str = "ann", minute: int = 0, **others: Any) -> CaseEvent:
+    """What somebody did to a case, so many minutes from now; `mention_id` where there is no case yet."""
+    at = ago(minutes=-minute)
+    mention_id = others.pop("mention_id", before.mention_id if before else "")
+    as_json = json.dumps(before._asdict()) if before else ""
+    made = CaseEvent(short_id(mention_id, what, who, at), mention_id, at, who, what, "", as_json)
+    return made._replace(**others)
+
+
+def user(name: str = "ann", **others: Any) -> User:
+    return User(name, "reviewer", "$argon2id$…", AT)._replace(**others)
+
+
+def session(number: int = 1, **others: Any) -> Session:
+    """One of ann's that ends in an hour."""
+    return Session(short_id("session", str(number)), "ann", AT, AT, ago(hours=-1))._replace(**others)
 
 
 def alert(number: int = 1, channel: str = "chat", **others: Any) -> tuple[Alert, tuple[Delivery, ...]]:

@@ -147,6 +147,7 @@ def test_the_body_holds_type_time_and_all_that_a_receiver_needs() -> None:
     assert data["url"] == NOTICE.url
     assert data["rule"] == "angry"
     assert data["why"] == {
+        "reasons": [],
         "matched": ["acme"],
         "words": [{"word": "crash", "weight": -0.42}, {"word": "silent", "weight": -0.2}],
     }
@@ -298,6 +299,26 @@ def test_the_link_is_kept_whole_and_only_if_a_browser_may_open_it() -> None:
         "file:///etc/passwd",
     ):
         assert links(replace(NOTICE, url=bad)) == []
+
+
+def test_a_second_button_leads_to_the_desk_where_it_has_an_address() -> None:
+    def buttons(notice: Notice) -> list[tuple[str, str]]:
+        (actions,) = [block for block in slack.render(notice)["blocks"] if block["type"] == "actions"]
+        return [(one["text"]["text"], one["url"]) for one in actions["elements"]]
+
+    desk = "https://desk.example/mentions/m1"
+    assert buttons(NOTICE) == [("Open post", NOTICE.url)]
+    assert buttons(replace(NOTICE, desk=desk)) == [("Open post", NOTICE.url), ("Open at the desk", desk)]
+    assert buttons(replace(NOTICE, desk=desk, url="")) == [("Open at the desk", desk)]
+    assert json.loads(webhook.render(replace(NOTICE, desk=desk)))["data"]["desk"] == desk
+
+
+def test_what_is_overdue_says_so_and_why() -> None:
+    overdue = replace(NOTICE, type="case.overdue", reasons=("an answer was due today", "assigned to bob"))
+    payload = slack.render(overdue)
+    assert payload["text"] == "Acme: answer overdue: Acme lost my data"
+    assert "an answer was due today · assigned to bob · rule angry" in "\n".join(strings(payload))
+    assert json.loads(webhook.render(overdue))["data"]["why"]["reasons"] == list(overdue.reasons)
 
 
 def test_a_reader_sees_what_where_and_why() -> None:

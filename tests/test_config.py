@@ -74,6 +74,17 @@ def test_an_address_of_a_file_is_not_taken_for_a_secret(tmp_path: Path) -> None:
     assert problem == 'sources "blog".url: must be an http:// or https:// address.'
 
 
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:8400", "https://desk.example", "https://[::1]:8443"])
+def test_the_desk_has_an_address_that_pages_can_follow(tmp_path: Path, address: str) -> None:
+    assert _loaded(tmp_path, f'[desk]\naddress = "{address}"\n').settings.desk.address == address
+
+
+def test_a_proxy_that_names_people_has_a_secret_that_is_told_to_nobody(tmp_path: Path) -> None:
+    desk = _loaded(tmp_path, f'[desk]\nproxy_header = "X-User"\nproxy_secret = "{SECRET}"\n').settings.desk
+    assert desk.proxy_secret is not None and desk.proxy_secret.get_secret_value() == SECRET
+    assert SECRET not in repr(desk)
+
+
 # -- what is not, one sentence each
 
 
@@ -93,6 +104,17 @@ MISTAKES = [
     ('[scoring]\nlanguages = ["xx"]\n', "scoring.languages"),
     ('timezone = "Middle/Earth"\n', "timezone: 'Middle/Earth' is not a time zone: write one such as \"Europe/Berlin\"."),
     ("timezone = 2020-01-01\n", "timezone: Input should be a valid string."),
+    ('[desk]\nproxy_header = "X-User"\n', "desk: proxy_header needs proxy_secret, or anybody could send that header."),
+    ('[desk]\nproxy_header = "X-User"\nproxy_secret = ""\n', "desk: proxy_header needs proxy_secret"),
+    (f'[desk]\nproxy_secret = "{SECRET}"\n', "desk: proxy_secret needs proxy_header, the header in which the proxy names"),
+    ('[desk]\naddress = "desk.example"\n', "desk.address: must be an http:// or https:// address."),
+    ('[desk]\naddress = "ftp://desk.example"\n', "desk.address: must be an http:// or https:// address."),
+    ('[desk]\naddress = "https://desk.example/"\n', "desk.address: 'https://desk.example/' must end with the host name or its port, without a slash."),
+    ('[desk]\naddress = "https://desk.example "\n', "desk.address: 'https://desk.example ' must end with the host name"),
+    ('[desk]\naddress = "https://desk.example/desk"\n', "desk.address: 'https://desk.example/desk' must end with the host name"),
+    ('[desk]\nanswer_within = { angry = "4h" }\n', "desk.answer_within.angry.[key]: Input should be 'promoter'"),
+    ('[desk]\nanswer_within = { detractor = "soon" }\n', "desk.answer_within.detractor: 'soon' is not a duration"),
+    ('[[desk.snippets]]\nname = "Thanks"\n', "desk.snippets[1].text: is missing."),
     ('brands = "Acme"\n', "brands: Input should be a valid tuple."),
     ('[[brands]]\nname = "Acme"\n', "brands[1].query: is missing."),
     (ACME.replace('"acme"', '"acme AND"'), "brands \"Acme\".query: a word, a phrase or a ( is expected after AND at column 9"),
@@ -134,6 +156,7 @@ MISTAKES = [
         '[[channels]]\nname = "crm"\ntype = "webhook"\nurl = "https://crm.example"\nsecrets = ["file:nope"]\n',
         "channels[1].secrets[1]: the file nope cannot be read",
     ),
+    ('[desk]\nproxy_header = "X-User"\nproxy_secret = "env:PROXY"\n', "desk.proxy_secret: the environment variable PROXY is not set."),
     ("[storage]\nurl = \"env:DB\"\n", "storage.url: the environment variable DB is not set."),
     ("x = \n", "is not valid TOML: Invalid value (at line 1, column 5)."),
     ("x = 1" + "0" * 5000, "is not valid TOML: "),

@@ -12,7 +12,9 @@ import pytest
 from pydantic import BaseModel
 
 from listener import config, registry
+from listener.desk.app import ENTRIES
 from listener.settings import Settings
+from storage.records_desk import CLOSED, OPEN, ROLES
 from tests.command import listener
 
 ROOT = Path(__file__).parents[1]
@@ -23,19 +25,19 @@ CONSTRAINTS = ROOT / "constraints.txt"
 MAIN = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt . && .venv/bin/listener demo"
 TESTS = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e '.[dev]' && .venv/bin/pytest"
 
-_COMMENTED = re.compile(r"^# ?(\[\[?[a-z_]+\]\]?|[a-z_]+ = .*)$", re.MULTILINE)
+_COMMENTED = re.compile(r"^# ?(\[\[?[a-z_.]+\]\]?|[a-z_]+ = .*)$", re.MULTILINE)
 _OPTION = re.compile(r"^(?:# ?)?([a-z_]+) = ")
-_TABLE = re.compile(r"^(?:# ?)?\[\[?([a-z_]+)\]\]?")
+_TABLE = re.compile(r"^(?:# ?)?\[\[?([a-z_.]+)\]\]?")
 _ENVIRONMENT = dict.fromkeys(re.findall(r"env:(\w+)", EXAMPLE.read_text(encoding="utf-8")), "https://secret.example/x")
 
 
-def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    """(table of the TOML, its model) for each part of the settings; "" is the top."""
-    yield "", Settings
-    for name, field in Settings.model_fields.items():
+def _sections(section: str = "", whole: type[BaseModel] = Settings) -> Iterator[tuple[str, type[BaseModel]]]:
+    """(table of the TOML, its model) for each part of the settings, tables in tables too; "" is the top."""
+    yield section, whole
+    for name, field in whole.model_fields.items():
         for model in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(model, type) and issubclass(model, BaseModel):
-                yield name, model
+                yield from _sections(f"{section}.{name}".removeprefix("."), model)
 
 
 def _plugins() -> Iterator[tuple[str, str, type[BaseModel]]]:
@@ -48,7 +50,7 @@ def _plugins() -> Iterator[tuple[str, str, type[BaseModel]]]:
 
 def _scalars(section: str, model: type[BaseModel]) -> list[str]:
     tables = {name for name, _ in _sections()}
-    return [name for name in model.model_fields if not (section == "" and name in tables)]
+    return [name for name in model.model_fields if f"{section}.{name}".removeprefix(".") not in tables]
 
 
 def _options_of_the_example() -> dict[str, set[str]]:
@@ -108,7 +110,7 @@ def test_the_example_shows_every_source_and_channel_with_its_options() -> None:
 
 def test_the_example_says_the_defaults_where_it_says_a_value() -> None:
     given: dict[str, Any] = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
-    for section in ("storage", "schedule", "http", "scoring", "report", "audit", "recheck", "alerting"):
+    for section in ("storage", "schedule", "http", "scoring", "report", "audit", "desk", "recheck", "alerting"):
         model = Settings.model_fields[section].annotation
         assert isinstance(model, type) and issubclass(model, BaseModel)
         assert model.model_validate(given[section]) == model(), f"[{section}] of config.example.toml"
@@ -164,7 +166,7 @@ def test_the_readme_has_no_option_that_does_not_exist() -> None:
     known = {f"{section}.{name}" for section, model in _sections() for name in _scalars(section, model)}
     known |= {f"{kind}.{name}" for _, kind, options in _plugins() for name in options.model_fields}
     sections = {name.partition(".")[0] for name in known}
-    told = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    told = re.findall(r"^\| `([a-z]+\.[a-z_.]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
     assert not [name for name in told if name.partition(".")[0] in sections and name not in known]
 
 
@@ -173,6 +175,31 @@ def test_the_readme_names_every_command() -> None:
     assert len(listed) > 8
     readme = README.read_text(encoding="utf-8")
     assert [name for name in listed if f"listener {name}" not in readme] == []
+
+
+def test_the_readme_has_the_keys_of_the_desk_with_its_states_and_roles() -> None:
+    readme = README.read_text(encoding="utf-8")
+    first_cells = re.findall(r"^\| ((?:`[^` ]+` ?)+)\|", readme.partition("## The review desk")[2], re.MULTILINE)
+    told = set(re.findall(r"`([^` ]+)`", " ".join(first_cells)))
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "listener/desk/templates").glob("*.html"))
+    help_page = (ROOT / "listener/desk/templates/help.html").read_text(encoding="utf-8")
+    keys = set(re.findall(r'data-key="(.)"', pages))
+    for several in re.findall(r"^  \(\(([^)]+)\), ", help_page, re.MULTILINE):
+        keys |= set(re.findall(r'"([^"]+)"', several))
+    assert len(keys) > 12
+    assert {*keys, *OPEN, *CLOSED, *ROLES} - told == set()
+
+
+def test_the_readme_has_every_request_that_programs_may_make() -> None:
+    for_programs = ("/api/", "/metrics", "/healthz")
+    served = [
+        f"{method} {entry.path}" for entry in ENTRIES for method in entry.methods if entry.path.startswith(for_programs)
+    ]
+    told = re.findall(
+        r"^\| `((?:GET|POST) /(?:api|metrics|healthz)[^` ]*)` \|", README.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(served) > 10
+    assert sorted(told) == sorted(served)
 
 
 # -- constraints.txt

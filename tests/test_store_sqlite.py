@@ -9,23 +9,31 @@ import sqlite3
 import stat
 import threading
 import time
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
+from storage import sqlite_lists
+from storage.claims import claims_beside
 from storage.errors import NewerSchema, StoreError, StoreFull
 from storage.records import PageCount
+from storage.records_desk import Filter
 from storage.schema import MIGRATIONS
 from storage.sqlite import SqliteStore
 from tests.contracts.store import StoreContract
+from tests.contracts.store_desk import DeskContract, all_of, flagged
+from tests.contracts.store_figures import FiguresContract
 from tests.contracts.store_nps import EstimatingContract
-from tests.made import AT, arrival, watch
+from tests.contracts.store_people import PeopleContract
+from tests.contracts.store_tokens import TokensContract
+from tests.made import AT, ago, arrival, watch
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-class TestSqlite(StoreContract, EstimatingContract):
+class TestSqlite(StoreContract, EstimatingContract, DeskContract, FiguresContract, TokensContract, PeopleContract):
     pass
 
 
@@ -75,14 +83,18 @@ def test_a_fresh_schema_is_the_migrated_schema(tmp_path: Path, store: SqliteStor
 
 
 def test_every_record_is_its_tables_columns(store: SqliteStore, tmp_path: Path) -> None:
-    from storage import records
+    from storage import records, records_desk
 
     db = Database(tmp_path / "listener.db")
     tables = {"watches": records.Watch, "runs": records.Run, "authors": records.Author, "alerts": records.Alert}
     tables |= {"posts": records.Post, "mentions": records.Mention, "scores": records.Score}
     tables |= {"deliveries": records.Delivery, "coverage": records.Coverage}
+    tables |= {"cases": records_desk.Case, "case_events": records_desk.CaseEvent, "users": records_desk.User}
+    tables |= {"views": records_desk.View}
+    ours = {"cases": {"reminded_at", "voice"}, "users": {"folded"}}
     for table, record in tables.items():
-        columns = [column.name for column in db[table].columns if column.name != "seq"]
+        hidden = {"seq"} | ours.get(table, set())
+        columns = [column.name for column in db[table].columns if column.name not in hidden]
         assert columns == list(record._fields), table
     db.close()
 
@@ -139,6 +151,49 @@ def test_a_writer_waits_for_a_foreign_lock_instead_of_failing(store: SqliteStore
     foreign.close()
 
 
+def _write_without_a_pause(path: Path, wrote: Synchronized[int], over: threading.Event) -> None:
+    store = _opened(path)
+
+    def write() -> None:
+        while not over.is_set():
+            with store._write() as connection:
+                connection.execute("UPDATE channels SET stopped = 'written'")
+                over.wait(0.01)
+                wrote.value += 1
+
+    threads = [threading.Thread(target=write) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()
+
+
+def test_a_process_that_writes_without_a_pause_keeps_nobody_waiting(store: SqliteStore, tmp_path: Path) -> None:
+    wrote, over = _SPAWN.Value("i", 0), _SPAWN.Event()
+    busy = _SPAWN.Process(target=_write_without_a_pause, args=(tmp_path / "listener.db", wrote, over))
+    busy.start()
+    while wrote.value < 3:
+        time.sleep(0.01)
+    before = wrote.value
+    for _ in range(10):
+        store.set_channel("chat")
+    theirs = wrote.value - before
+    over.set()
+    busy.join(20)
+    assert busy.exitcode == 0
+    assert theirs <= 40, "they took several turns to each of ours"
+
+
+def test_somebody_who_stands_still_in_front_of_the_line_keeps_nobody_out(tmp_path: Path) -> None:
+    claims = claims_beside(tmp_path / "listener.db")
+    for held in ("write", "write: next"):
+        with claims.claim(held) as mine, claims.turn("write", patience=0.05):
+            assert mine
+        with claims.claim(held) as mine:
+            assert mine, "what was not taken is not given back, and what was is"
+
+
 def test_a_full_disk_keeps_nothing_of_the_page_and_says_so(store: SqliteStore) -> None:
     store.sync_watches([watch("a")])
     with store._read_warm() as connection:
@@ -190,3 +245,40 @@ def test_many_threads_and_two_stores_add_the_same_posts_once(store: SqliteStore,
     assert sum(count.new for count in counts) == 100
     assert dict(store.counts()) == {"posts": 100, "mentions": 100, "alerts": 0}
     second.close()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Filter(),
+        Filter(brands=("Acme", "Other")),
+        Filter(sources=("forum",)),
+        Filter(states=("assigned",)),
+        Filter(text="parcel"),
+        Filter(text="parcel", sources=("forum",), brands=("Acme",)),
+        Filter(text="parcel", since=ago(hours=20), until=ago(hours=3)),
+        Filter(text="nowhere"),
+    ],
+    ids=lambda wanted: " ".join(f"{k}={v}" for k, v in wanted._asdict().items() if v),
+)
+def test_pages_that_may_read_few_rows_are_short_and_lose_nothing(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, wanted: Filter
+) -> None:
+    sources, brands, states = ("blogs", "forum", "chat"), ("Acme", "Other", "Third"), ("new", "assigned")
+    page = [
+        flagged(str(n), n, source=sources[n % 3], brand=brands[n % 5 % 3], state=states[n % 2], at=ago(hours=n))
+        for n in range(30)
+    ]
+    words = [one._replace(post=one.post._replace(text="Acme parcel")) if n % 4 else one for n, one in enumerate(page)]
+    store.add_page(words, AT)
+    store.index_posts()
+    asks = (
+        lambda after, limit: store.mentions(wanted, after, limit),
+        lambda after, limit: store.queue(wanted, AT, after, limit),
+    )
+    whole = [all_of(ask, 50) for ask in asks]
+    for limits in ({"ROWS": 4, "JOINED_ROWS": 3, "RARE": 0}, {"_SLICE": 2, "_GAP": 0, "_LOOK": 1}):
+        for name, few in limits.items():
+            monkeypatch.setattr(sqlite_lists, name, few)
+        assert [all_of(ask, 2) for ask in asks] == whole == [all_of(ask, 50) for ask in asks]
+    assert all(whole) or wanted.text == "nowhere"

@@ -68,5 +68,6 @@ def _part(notice: Notice) -> Digest:
     if notice.digest:
         return notice.digest
     title = cut(notice.title or notice.text, _TITLE_CHARS)
-    line = Line(notice.brand, notice.label, notice.confidence, title, notice.url)
-    return Digest(1, (Count(notice.brand, notice.label, 1),), (line,), ())
+    label = "answer overdue" if notice.type == "case.overdue" else notice.label
+    line = Line(notice.brand, label, notice.confidence, title, notice.url)
+    return Digest(1, (Count(notice.brand, label, 1),), (line,), ())

@@ -55,10 +55,13 @@ class Digest:
 class Notice:
     """All that a channel needs to render a message; `bounded` in every field but the link.
 
-    `type` is "mention.<label>", "mention.digest", "test" or "ops.<what>". Times are stamps; `found_at` is when the
-    alert was raised. `value` is −1..1 toward the brand, `confidence` 0..1. `rule`, `explanation` (word, weight; the
-    strongest first) and `why` (the terms that matched) tell a reader why they got this. Every text may be hostile: each
-    channel escapes it in its own way.
+    `type` is "mention.<label>", "mention.digest", "case.overdue", "brand.<what>", "source.<what>", "report", "test" or
+    "ops.<what>". Times are stamps; `found_at` is when the alert was raised. `value` is −1..1 toward the brand,
+    `confidence` 0..1. `rule`, `reasons` (sentences), `explanation` (word, weight; the strongest first) and `why` (the
+    terms that matched) tell a reader why they got this; `facts` are (what, its figure). `url` is the post's address,
+    `desk` where to see at the desk what this speaks of. `report` is the id of the stored report that goes with it, and
+    `html` that report, put in when it is sent and never stored. Every text may be hostile: each channel escapes it in
+    its own way.
     """
 
     type: str
@@ -79,9 +82,14 @@ class Notice:
     why: tuple[str, ...] = ()
     mention_id: str = ""
     digest: Digest | None = None
+    reasons: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    desk: str = ""
+    report: str = ""
+    html: str = ""
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(asdict(replace(self, html="")), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Notice:
@@ -91,6 +99,8 @@ class Notice:
             known = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
             known["explanation"] = tuple((word, weight) for word, weight in stored.get("explanation", ()))
             known["why"] = tuple(stored.get("why", ()))
+            known["reasons"] = tuple(stored.get("reasons", ()))
+            known["facts"] = tuple((what, said) for what, said in stored.get("facts", ()))
             known["digest"] = _digest(stored.get("digest"))
             return cls(**known)
         except (TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -110,6 +120,8 @@ class Notice:
             text=cut(self.text, text),
             explanation=tuple((cut(word, field), weight) for word, weight in self.explanation[:items]),
             why=tuple(cut(term, field) for term in self.why[:items]),
+            reasons=tuple(cut(sentence, field) for sentence in self.reasons[:items]),
+            facts=tuple((cut(what, field), cut(said, field)) for what, said in self.facts[: 2 * items]),
             digest=self.digest and self.digest.bounded(field, items),
         )
 

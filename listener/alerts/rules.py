@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,13 +16,15 @@ Raised = tuple[Alert, tuple[Delivery, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who wants to hear of what. No `brands` means all; `min_confidence` is 0..1."""
+    """Who wants to hear of what. No `brands` means all; `min_confidence` is 0..1; `on` is "mention" for new ones,
+    "overdue" for those whose answer is (`reminders`)."""
 
     name: str
     channels: tuple[str, ...]
     brands: tuple[str, ...] = ()
     labels: tuple[str, ...] = ("detractor",)
     min_confidence: float = 0.0
+    on: str = "mention"
 
     def wants(self, mention: Mention) -> bool:
         return (
@@ -40,24 +42,37 @@ def raise_alerts(
     now: datetime,
     max_age: timedelta,
     baseline: bool,
+    desk: str = "",
 ) -> tuple[Raised, ...]:
     """The alerts that the mentions of one new post give rise to, with a delivery for each channel.
 
     Nothing older than `max_age` is news, nor is a post of unknown date on a watch's first run (`baseline`). A mention
-    goes to a channel once, for the first of the rules that want it there.
+    goes to a channel once, for the first of the rules that want it there. `desk` is the address of the review desk, ""
+    where it has none.
     """
     raised: list[Raised] = []
     for mention, score in pairs:
-        wanting = [rule for rule in rules if rule.wants(mention)]
+        wanting = [rule for rule in rules if rule.on == "mention" and rule.wants(mention)]
         if not wanting or not _is_news(post, now, max_age, baseline):
             continue
-        told: set[str] = set()
-        for rule in wanting:
-            channels = [name for name in dict.fromkeys(rule.channels) if name not in told]
-            told.update(channels)
-            if channels:
-                raised.append(_raise(rule, channels, post, mention, score, stamp(now)))
+        link = desk_link(desk, mention.id)
+        raised += [_raise(rule, names, post, mention, score, stamp(now), link) for rule, names in first_come(wanting)]
     return tuple(raised)
+
+
+def first_come(wanting: Iterable[Rule]) -> Iterator[tuple[Rule, Sequence[str]]]:
+    """Each rule with those of its channels that no rule before it names; a rule that has none left is passed over."""
+    told: set[str] = set()
+    for rule in wanting:
+        channels = [name for name in dict.fromkeys(rule.channels) if name not in told]
+        told.update(channels)
+        if channels:
+            yield rule, channels
+
+
+def desk_link(desk: str, mention_id: str) -> str:
+    """Where the review desk at that address shows a mention; "" without one."""
+    return f"{desk}/mentions/{mention_id}" if desk else ""
 
 
 def _is_news(post: Post, now: datetime, max_age: timedelta, baseline: bool) -> bool:
@@ -66,7 +81,9 @@ def _is_news(post: Post, now: datetime, max_age: timedelta, baseline: bool) -> b
     return now - moment(post.at) <= max_age
 
 
-def _raise(rule: Rule, channels: Sequence[str], post: Post, mention: Mention, score: Score, now: str) -> Raised:
+def _raise(
+    rule: Rule, channels: Sequence[str], post: Post, mention: Mention, score: Score, now: str, desk: str
+) -> Raised:
     notice = Notice(
         type=f"mention.{mention.label}",
         found_at=now,
@@ -83,8 +100,9 @@ def _raise(rule: Rule, channels: Sequence[str], post: Post, mention: Mention, sc
         url=post.url,
         published_at=post.published_at,
         explanation=_explanation(score.explanation),
-        why=_terms(mention.why),
+        why=matched_terms(mention.why),
         mention_id=mention.id,
+        desk=desk,
     ).bounded()
     alert = Alert(short_id(rule.name, mention.id), rule.name, mention.brand, mention.id, now, notice.to_json())
     return alert, tuple(delivery(alert, channel) for channel in channels)
@@ -99,7 +117,7 @@ def _explanation(stored: str) -> tuple[tuple[str, float], ...]:
     return tuple((str(word), float(weight)) for word, weight in json.loads(stored or "[]"))
 
 
-def _terms(why: str) -> tuple[str, ...]:
+def matched_terms(why: str) -> tuple[str, ...]:
     """`Mention.why` is a JSON list of the terms that matched, or a plain sentence."""
     if why.startswith("["):
         try:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "demo": "demo",
     "pull": "pull",
     "run": "run",
+    "serve": "serve",
     "sweep": "sweep",
     "import": "archive",
     "score": "score",
@@ -36,9 +37,12 @@ _COMMANDS = {
     "report": "report",
     "audit": "audit",
     "authors": "authors",
+    "advocates": "advocates",
+    "questions": "questions",
     "sources": "sources",
     "brands": "brands",
     "alerts": "alerts",
+    "users": "users",
 }
 """Command → the module beside this one that holds it, imported when asked for, so that `--help` is quick."""
 

@@ -36,6 +36,7 @@ def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...],
         ended = pull_watches(app, due, due_only=not (everything or sources))
         app.settle()
         app.keep_honest()
+        app.remind()
         delivered = app.deliver()
         app.tidy()
         code = _exit_code([run for _, run in ended if run], delivered, lost=len(due) - len(ended))

@@ -29,7 +29,8 @@ class Window:
         since = _when("--since", self.since, zone, now)
         until = _when("--until", self.until, zone, now) if self.until else now.astimezone(UTC)
         if since >= until:
-            raise click.UsageError(f"the window is empty: --since {since:%Y-%m-%d %H:%M} is not before --until.")
+            begins = f"{since.astimezone(zone):%Y-%m-%d %H:%M}"
+            raise click.UsageError(f"the window is empty: --since {begins} is not before --until.")
         return since, until
 
 

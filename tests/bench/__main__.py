@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 NAMES = {
+    "desk": "the lists of the review desk over a million mentions, ten people and a pull at once (--quick)",
     "ingest": "pulling feeds, against the `reader` library",
     "score": "scoring, against bare vaderSentiment",
     "schedule": "2,000 watches on one machine, against a job each in APScheduler",

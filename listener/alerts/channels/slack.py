@@ -137,7 +137,8 @@ def web_address(url: str, limit: int) -> str:
 def _headline(notice: Notice) -> str:
     if notice.digest or not notice.brand:
         return notice.title
-    return f"{notice.brand}: {notice.label.replace('_', ' ')}"
+    said = "answer overdue" if notice.type == "case.overdue" else notice.label.replace("_", " ")
+    return f"{notice.brand}: {said}"
 
 
 def _mention_blocks(notice: Notice) -> Iterable[dict[str, Any]]:
@@ -149,9 +150,11 @@ def _mention_blocks(notice: Notice) -> Iterable[dict[str, Any]]:
     for line in (_origin(notice), _reasons(notice)):
         if line:
             yield {"type": "context", "elements": [_plain(line, _CONTEXT)]}
-    if address := web_address(notice.url, _BUTTON_URL):
-        button = {"type": "button", "text": _plain("Open post", 75), "url": address}
-        yield {"type": "actions", "elements": [button]}
+    post, desk = web_address(notice.url, _BUTTON_URL), web_address(notice.desk, _LINE_URL)
+    links = (("Open post", post), ("Open at the desk", desk))
+    buttons = [{"type": "button", "text": _plain(said, 75), "url": address} for said, address in links if address]
+    if buttons:
+        yield {"type": "actions", "elements": buttons}
 
 
 def _origin(notice: Notice) -> str:
@@ -166,7 +169,7 @@ def _origin(notice: Notice) -> str:
 
 
 def _reasons(notice: Notice) -> str:
-    parts = [f"rule {notice.rule}"] if notice.rule else []
+    parts = [*notice.reasons, *([f"rule {notice.rule}"] if notice.rule else [])]
     if notice.why:
         parts.append(f"matched {', '.join(notice.why)}")
     if notice.explanation:

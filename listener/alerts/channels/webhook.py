@@ -140,8 +140,10 @@ def _mention_data(notice: Notice) -> dict[str, Any]:
         "author": notice.author,
         "text": notice.text,
         "url": _whole_or_none(notice.url, _LONGEST_URL),
+        "desk": _whole_or_none(notice.desk, _LONGEST_LINE_URL),
         "published_at": notice.published_at,
         "why": {
+            "reasons": list(notice.reasons),
             "matched": list(notice.why),
             "words": [{"word": word, "weight": weight} for word, weight in notice.explanation],
         },
