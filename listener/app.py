@@ -17,6 +17,7 @@ from connectors.http import HttpClient, redact
 from listener import registry
 from listener.alerts.lookout import Lookout
 from listener.alerts.outbox import DrainReport, drain
+from listener.alerts.reminders import remind
 from listener.alerts.rules import Rule
 from listener.alerts.rules.configured import mention_rules, standing_rules
 from listener.alerts.rules.past import StoredPast
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 
 _KEEP_RUNS = timedelta(days=60)
 """For how long single runs are kept; what they came to by day stays."""
+_KEEP_LOGINS = timedelta(days=30)
 
 
 class App:
@@ -191,6 +193,11 @@ class App:
         everything = self.store, self.config.channels, self.alert_http, self.now, self.chance
         return drain(*everything, pause=self.pause, policy=self.operations.policy, ops=self.operations.ops)
 
+    def remind(self) -> int:
+        """Wake cases whose snooze has ended, and raise the alerts for those past their time: how many there were."""
+        past = StoredPast(self.store, self.now)
+        return remind(self.store, self._rules(), self.config.settings, self.now(), past.is_quiet)
+
     def healths(self, watches: Sequence[Watch]) -> list[Health]:
         """Of each watch how well it hears."""
         now = self.now()
@@ -220,9 +227,13 @@ class App:
         self._honesty.keep(self.store, self.config.settings, self.scorer, sources, self.now())
 
     def tidy(self) -> None:
-        """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock."""
-        while self.store.forget_runs(stamp(self.now() - _KEEP_RUNS), 2000):
+        """Forget single runs that nobody looks at any more, in slices so that nobody waits long for the write lock, and
+        who logged in, or tried to, from where."""
+        now = self.now()
+        while self.store.forget_runs(stamp(now - _KEEP_RUNS), 2000):
             pass
+        self.store.end_sessions(before=stamp(now))
+        self.store.forget_logins(stamp(now - _KEEP_LOGINS))
 
     def beat(self) -> None:
         """Tell whoever watches this program that it hears something; nothing more than a warning when that fails."""

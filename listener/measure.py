@@ -14,7 +14,7 @@ from listener.nps.weights import answered
 from storage.contract import Store
 from storage.contract_nps import Frame
 from storage.records import moment, stamp
-from storage.records_nps import Progress, Tally
+from storage.records_nps import Ballots, Progress, Tally
 
 MEMORY = timedelta(days=365)
 """For how long the labels of audits tell how a scorer errs."""
@@ -30,11 +30,20 @@ class Measured:
     audited: float
 
 
-def measure(store: Store, brand: str, since: datetime, until: datetime, coverage: float | None, gate: Gate) -> Measured:
-    """`coverage` is the share of the sources that were heard in the window, None when there is none."""
+def measure(
+    store: Store,
+    brand: str,
+    since: datetime,
+    until: datetime,
+    coverage: float | None,
+    gate: Gate,
+    ballots: Ballots | None = None,
+) -> Measured:
+    """`coverage` is the share of the sources that were heard in the window, None when there is none. `ballots` are the
+    window's where they were counted already."""
     window = (stamp(since), stamp(until))
     tallies = tuple(store.tallies(brand, *window))
-    population = populate(tallies, next(iter(store.ballots(brand, *window)), NOBODY))
+    population = populate(tallies, ballots or next(iter(store.ballots(brand, *window)), NOBODY))
     evidence = _evidence(store, brand, window, population)
     found = figures(population, evidence, coverage, gate, seed=" ".join((brand, *window)))
     audited = evidence.covered / population.eligible if population.eligible else 0.0

@@ -10,9 +10,14 @@ import fcntl
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+
+_LOOK_AGAIN = 0.001
+"""Seconds between two looks whether it is one's turn: two system calls that cost 1 µs each."""
 
 _shared: dict[Path, Claims] = {}
 _shared_guard = threading.Lock()
@@ -32,6 +37,29 @@ class Claims:
         finally:
             if taken:
                 self._give_back(name)
+
+    @contextmanager
+    def turn(self, name: str, patience: float) -> Iterator[None]:
+        """Wait until it is one's turn at `name`. Only who is next in line may take it, so that whoever has just had it
+        cannot take it again over and over while others look for a gap. After `patience` seconds it goes on without:
+        somebody who stands still keeps nobody out, and what turns are taken at must be safe without them."""
+        give_up, following = time.monotonic() + patience, f"{name}: next"
+        is_next = self._wait_for(following, give_up)
+        try:
+            mine = self._wait_for(name, give_up)
+        finally:
+            if is_next:
+                self._give_back(following)
+        try:
+            yield
+        finally:
+            if mine:
+                self._give_back(name)
+
+    def _wait_for(self, name: str, give_up: float) -> bool:
+        while not (taken := self._take(name)) and time.monotonic() < give_up:
+            time.sleep(_LOOK_AGAIN)
+        return taken
 
     def _take(self, name: str) -> bool:
         with self._guard:
@@ -58,5 +86,6 @@ def claims_beside(database: Path) -> Claims:
         return _shared[path]
 
 
+@lru_cache(1000)
 def _byte_of(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")

@@ -44,8 +44,8 @@ class Counting(Protocol):
     def ballots(self, brand: str, since: str, until: str, by: Literal["", "source", "language"] = "") -> list[Ballots]:
         """Of each group, by name; of eligible mentions only. One group "" when `by` is ""; none without a vote."""
 
-    def variants(self, brand: str, since: str, until: str) -> list[Variant]:
-        """All sixteen."""
+    def counted(self, brand: str, since: str, until: str) -> tuple[Ballots | None, list[Variant]]:
+        """The ballots of all eligible mentions (None without a vote) and all sixteen variants, in one look at them."""
 
     def set_standing(self, author_id: str, standing: str) -> int:
         """Whether an author is "staff", "quarantined" or "" counts for all of their mentions, past and to come; how

@@ -19,11 +19,12 @@ class Knowing(Protocol):
 
     def advocates(self, brand: str, since: str, until: str, after: str = "", limit: int = 50) -> People:
         """Known authors whose counting mentions praise the brand in at least two threads: most threads first, then the
-        newest praise; those who opted out last. Of the 400 who praised most, by the newest 100 mentions of each."""
+        newest praise; those who opted out last. Of the 400 who praised most, by the newest 100 praises of each."""
 
     def helpers(self, brand: str, since: str, until: str, after: str = "", limit: int = 50) -> People:
         """Known authors who answered or commented, whatever they think of the brand, in threads that they have not
-        begun themselves: in most threads first, otherwise like `advocates`. Among the newest 20,000 mentions."""
+        begun themselves: in most threads first, otherwise like `advocates`. Of the 400 who did so most among the newest
+        20,000 mentions, by the newest 100 mentions of each."""
 
     def turned(self, brand: str, since: str, until: str, after: str = "", limit: int = 50) -> TurnedPage:
         """Authors of complaints (answered within the window) all of whose later opinions are better, each once, with

@@ -124,9 +124,17 @@ def bury(connection: Connection, post_id: str, now: str) -> None:
     connection.execute(sql_pull.BURY_REVISIONS, (post_id,))
     connection.execute(sql_pull.BURY_AUTHOR, (post_id,))
     connection.execute(sql_pull.WITHDRAW_REPORTS, (post_id,))
+    _close_cases(connection, its, now)
     _leave_out_of_digests(connection, [json.loads(row[0]) for row in connection.execute(sql_pull.NOTICES, its)])
     for statement in (sql_pull.BURY_SCORES, sql_pull.WITHDRAW_DELIVERIES, sql_pull.BURY_NOTICES):
         connection.execute(statement, its)
+
+
+def _close_cases(connection: Connection, its: tuple[str, str], now: str) -> None:
+    """There is nothing left to answer, and nothing here that could be undone."""
+    for case in [Case._make(row) for row in connection.execute(sql_desk.OPEN_CASES_OF, its).fetchall()]:
+        closed = case._replace(state="ignored", snoozed_until=None, claimed_by="", claimed_until=None)
+        change_case(connection, case, closed, now, "taken away upstream", "", undone_at=now)
 
 
 def _leave_out_of_digests(connection: Connection, notices: Sequence[dict[str, Any]]) -> None:
@@ -180,12 +188,16 @@ def set_case(connection: Connection, before: Case, after: Case) -> None:
         connection.executemany(sql_desk.COUNT_CASES, counted)
 
 
-def change_case(connection: Connection, before: Case, after: Case, now: str, what: str, detail: str) -> None:
-    """What nobody did but time or the author, on record like what people do."""
+def change_case(
+    connection: Connection, before: Case, after: Case, now: str, what: str, detail: str, undone_at: str | None = None
+) -> None:
+    """What nobody did but time or the author, on record like what people do; with `undone_at`, like what they undid:
+    nothing that is still to be undone."""
     set_case(connection, before, after)
     its_id = short_id(before.mention_id, what, now, detail)
     as_json = json.dumps(before._asdict(), ensure_ascii=False)
-    connection.execute(sql_desk.ADD_EVENT, CaseEvent(its_id, before.mention_id, now, "", what, detail, as_json))
+    event = CaseEvent(its_id, before.mention_id, now, "", what, detail, as_json, undone_at)
+    connection.execute(sql_desk.ADD_EVENT, event)
 
 
 def back_to_work(case: Case) -> Case:

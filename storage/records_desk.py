@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from storage.records import Author, Mention, Post, Score
+from storage.records import Alert, Author, Delivery, Mention, Post, Score
 from storage.records_scoring import Review
 
 State = Literal["new", "assigned", "waiting", "answered", "ignored", "not_us"]
@@ -41,8 +41,8 @@ class Case(NamedTuple):
 
 
 class CaseEvent(NamedTuple):
-    """What somebody did, and when. `before` is what the case was, as JSON, so that it can be undone; `detail` is the note,
-    the label, the assignee. An undone event stays, with the time of its undoing."""
+    """What somebody did, and when. `before` is what the case was, as JSON, so that it can be undone; `detail` is the
+    note, the label, the assignee. An undone event stays, with the time of its undoing."""
 
     id: str
     mention_id: str
@@ -55,9 +55,8 @@ class CaseEvent(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What a list is narrowed to; "" and () any. `states` are cases' ("none": no case). `label` is that of a person where
-    there is one, else the machine's ("unscored" too). `text` is searched for in title, text and author. `audit` "1": only
-    the audit sample that waits."""
+    """What a list is narrowed to; "" and () any. `states` are cases' ("none": no case). `label` is that of a person
+    where there is one, else the machine's ("unscored" too). `text` is searched for in title, text and author."""
 
     brands: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -72,8 +71,9 @@ class Filter(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A mention as a list shows it. `review` is the label that holds, `case` the work on it, `audit_id` the newest audit
-    that drew it and that no person has labelled it in ("" none): then whoever sees it must not see the machine's label."""
+    """A mention as a list shows it. `review` is the label that holds, `case` the work on it, `audit_id` the newest
+    audit that drew it and that no person has labelled it in ("" none): then whoever sees it must not see the machine's
+    label."""
 
     mention: Mention
     post: Post
@@ -81,6 +81,13 @@ class Item(NamedTuple):
     review: Review | None
     reach: int | None
     audit_id: str
+
+
+class Reminder(NamedTuple):
+    """A case whose answer is overdue, with what is said of it to whom."""
+
+    case: Case
+    alerts: tuple[tuple[Alert, tuple[Delivery, ...]], ...]
 
 
 class Page(NamedTuple):
@@ -91,8 +98,8 @@ class Page(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """Everything about a mention: earlier scores and revisions the oldest first, the author's other mentions and those of
-    the same thread and story the newest first, at most 20 of each."""
+    """Everything about a mention: earlier scores and revisions the oldest first, the author's other mentions and those
+    of the same thread and story the newest first, at most 20 of each."""
 
     item: Item
     author: Author | None

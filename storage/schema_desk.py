@@ -29,8 +29,8 @@ CREATE INDEX cases_by_urgency ON cases (urgent_at, mention_id, snoozed_until)
     WHERE state IN ('new', 'assigned', 'waiting');
 CREATE INDEX cases_by_brand ON cases (brand, urgent_at, mention_id, snoozed_until)
     WHERE state IN ('new', 'assigned', 'waiting');
-CREATE INDEX cases_by_time ON cases (due_at, state) WHERE state IN ('new', 'assigned', 'waiting');
-CREATE INDEX cases_asleep ON cases (snoozed_until, brand, state, due_at)
+CREATE INDEX cases_by_time ON cases (due_at, state, snoozed_until) WHERE state IN ('new', 'assigned', 'waiting');
+CREATE INDEX cases_asleep ON cases (snoozed_until, brand, state)
     WHERE state IN ('new', 'assigned', 'waiting') AND snoozed_until IS NOT NULL;
 CREATE INDEX cases_to_remind ON cases (due_at)
     WHERE state IN ('new', 'assigned', 'waiting') AND reminded_at IS NULL;

@@ -44,5 +44,7 @@ CREATE INDEX permissions_by_mention ON permissions (mention_id, seq);
 CREATE INDEX permissions_by_state ON permissions (state, seq);
 
 CREATE INDEX cases_by_answer ON cases (brand, answered_at, mention_id) WHERE answered_at IS NOT NULL;
-CREATE INDEX cases_by_answered_voice ON cases (voice, answered_at) WHERE answered_at IS NOT NULL
+CREATE INDEX cases_by_answered_voice ON cases (voice, answered_at) WHERE answered_at IS NOT NULL;
+CREATE INDEX mentions_of_praise ON mentions (brand, voice, at, matched, left_out, label)
+    WHERE matched = 1 AND left_out = '' AND label = 'promoter' AND voice > 0
 """

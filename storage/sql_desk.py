@@ -15,6 +15,10 @@ WHEN = "COALESCE(m.at, m.found_at)"
 
 IS_OPEN = f"c.state IN {OPEN}"
 IS_AWAKE = "(c.snoozed_until IS NULL OR c.snoozed_until <= ?)"
+MOST_OVERDUE = 10_000
+"""Further than this they are not counted: every look at the queue asks how many there are."""
+
+_ITS_POST = "SUBSTR(c.mention_id, 1, 20)"
 _ITS_MENTIONS = "m.id >= p.id || '-' AND m.id < p.id || '.'"
 _HOLDS = "r.mention_id = m.id AND r.undone_at IS NULL"
 _LAST = "ORDER BY r.reviewed_at DESC, r.id DESC LIMIT 1"
@@ -40,16 +44,17 @@ class Condition(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """A statement whose rows are (key, second key, mention id, whether it is wanted), in the order of the keys. Rows
+    """A statement whose rows are (key, second key, mention id, whether it is wanted), in the order of the keys; of a
+    `wordy` one the last is the `seq` of the post whose words are still to be looked at, 0 where it is not wanted. Rows
     that are not wanted come too: whoever walks sees how far it went, and may stop there."""
 
     statement: str
     values: tuple[object, ...]
 
 
-def conditions(wanted: Filter) -> list[Condition]:
-    """All that `wanted` asks but brands and text. A mention that waits for its audit is shown under every label: a list
-    must not tell what the machine thinks of it."""
+def conditions(wanted: Filter, *, of_cases: bool = False) -> list[Condition]:
+    """All that `wanted` asks but brands and text. A mention that waits for its audit is shown under every label, and
+    one that nobody has worked on as new and as without a case: a list must not tell what the machine thinks of it."""
     found = []
     for column, values in (("m.source", wanted.sources), ("m.language", wanted.languages)):
         if values:
@@ -57,7 +62,10 @@ def conditions(wanted: Filter) -> list[Condition]:
     if wanted.labels:
         found.append(Condition(f"({_LABEL} IN ({marks(wanted.labels)}) OR {BLIND})", wanted.labels))
     if wanted.states:
-        found.append(Condition(f"COALESCE(c.state, 'none') IN ({marks(wanted.states)})", wanted.states, "cases"))
+        state = f"COALESCE(c.state, 'none') IN ({marks(wanted.states)})"
+        if {"new", "none"} & {*wanted.states} and not of_cases:  # the queue holds nothing without a case
+            state = f"({state} OR COALESCE(c.state, 'new') = 'new' AND {BLIND})"
+        found.append(Condition(state, wanted.states, "cases"))
     if wanted.assignee:
         found.append(Condition("c.assignee = ?", (wanted.assignee,), "cases"))
     if wanted.rating_at_most is not None:
@@ -70,38 +78,45 @@ def conditions(wanted: Filter) -> list[Condition]:
     return found
 
 
-def hit(asked: Sequence[Condition]) -> tuple[str, tuple[object, ...]]:
-    """Whether a row is wanted, as a column."""
+def hit(asked: Sequence[Condition], shown: str = "1") -> tuple[str, tuple[object, ...]]:
+    """A column: `shown` where a row is wanted, else 0."""
     if not asked:
-        return "1", ()
+        return shown, ()
     together = " AND ".join(one.sql for one in asked)
-    return f"CASE WHEN {together} THEN 1 ELSE 0 END", tuple(value for one in asked for value in one.values)
+    return f"CASE WHEN {together} THEN {shown} ELSE 0 END", tuple(value for one in asked for value in one.values)
 
 
-def queue_walk(asked: Sequence[Condition], brand: str, now: str, after: tuple[str, str], limit: int) -> Walk:
+def queue_walk(
+    asked: Sequence[Condition], brand: str, now: str, after: tuple[str, str], limit: int, wordy: bool
+) -> Walk:
     """Open cases that are not snoozed, the most urgent first; `brand` "" of any."""
-    shown, values = hit(asked)
-    needs = {one.needs for one in asked} - {"cases"}
+    shown, values = hit(asked, "p.seq" if wordy else "1")
+    needs = {one.needs for one in asked}
     statement = f"""
 SELECT c.urgent_at, c.mention_id, c.mention_id, {shown} FROM cases c
-    {"JOIN mentions m ON m.id = c.mention_id" if needs else ""}
-    {"JOIN posts p ON p.id = m.post_id" if "posts" in needs else ""}
+    {"JOIN mentions m ON m.id = c.mention_id" if "mentions" in needs else ""}
+    {f"JOIN posts p ON p.id = {_ITS_POST}" if wordy or "posts" in needs else ""}
 WHERE {IS_OPEN} {"AND c.brand = ?" if brand else ""} AND (c.urgent_at, c.mention_id) > (?, ?) AND {IS_AWAKE}
 ORDER BY c.urgent_at, c.mention_id LIMIT ?"""
     return Walk(statement, (*values, *((brand,) if brand else ()), *after, now, limit))
 
 
 def mentions_walk(
-    asked: Sequence[Condition], brand: str, within: tuple[str, str], before: tuple[str, int], limit: int
+    asked: Sequence[Condition],
+    brand: str,
+    within: tuple[str, str],
+    before: tuple[str, int],
+    limit: int,
+    wordy: bool,
 ) -> Walk:
     """Matched mentions, the newest first; `within` (since, until) keeps the walk short, "" where it is open."""
-    shown, values = hit(asked)
+    shown, values = hit(asked, "p.seq" if wordy else "1")
     needs = {one.needs for one in asked}
     since, until = within
     statement = f"""
 SELECT {WHEN}, m.seq, m.id, {shown} FROM mentions m
     {"LEFT JOIN cases c ON c.mention_id = m.id" if "cases" in needs else ""}
-    {"JOIN posts p ON p.id = m.post_id" if "posts" in needs else ""}
+    {"JOIN posts p ON p.id = m.post_id" if wordy or "posts" in needs else ""}
 WHERE m.matched = 1 {"AND m.brand = ?" if brand else ""} AND {WHEN} >= ? AND {WHEN} <= ?
     AND ({WHEN} < ? OR m.seq < ?)
 ORDER BY {WHEN} DESC, m.seq DESC LIMIT ?"""
@@ -128,13 +143,14 @@ SELECT d.mention_id, CASE WHEN NOT EXISTS (
         WHERE m.id = d.mention_id AND p.deleted_at IS NULL) THEN 1 ELSE 0 END
 FROM audits u CROSS JOIN audit_draws d
 WHERE d.audit_id = u.id {brands} ORDER BY u.drawn_at DESC, u.id DESC, d.mention_id LIMIT 2000"""
-# (brand, state, how many, how many of them past their time): what is added up. Cases are counted as they change; the
-# expression keeps SQLite from reading all open ones in the order of their brands to find those that are snoozed.
+# (brand, state, how many): what is added up. Cases are counted as they change; the expression keeps SQLite from reading
+# all open ones in the order of their brands to find those that are snoozed.
 OPEN_COUNTS = f"""
-SELECT c.brand, c.state, c.cases, 0 FROM case_counts c WHERE {IS_OPEN}
-UNION ALL SELECT c.brand || '', c.state, -COUNT(*), -SUM(CASE WHEN c.due_at <= ? THEN 1 ELSE 0 END)
-    FROM cases c WHERE {IS_OPEN} AND c.snoozed_until > ? GROUP BY c.brand || '', c.state
-UNION ALL SELECT '', '', 0, COUNT(*) FROM cases c WHERE {IS_OPEN} AND c.due_at <= ?"""
+SELECT c.brand, c.state, c.cases FROM case_counts c WHERE {IS_OPEN}
+UNION ALL SELECT c.brand || '', c.state, -COUNT(*) FROM cases c WHERE {IS_OPEN} AND c.snoozed_until > ?
+    GROUP BY c.brand || '', c.state
+UNION ALL SELECT '', 'overdue', COUNT(*) FROM (
+    SELECT 1 FROM cases c WHERE {IS_OPEN} AND c.due_at <= ? AND {IS_AWAKE} LIMIT {MOST_OVERDUE}) late"""
 
 # -- one mention
 
@@ -162,6 +178,8 @@ TOLD_FIRST = "SELECT m.id FROM mentions m WHERE m.id >= ? AND m.id < ? AND m.mat
 # -- cases
 
 CASE = f"SELECT {columns(Case)} FROM cases WHERE mention_id = ?"
+OPEN_CASES_OF = f"""
+SELECT {columns(Case, "c.")} FROM cases c WHERE c.mention_id >= ? AND c.mention_id < ? AND {IS_OPEN}"""
 _CASE_AND_VOICE = f"INSERT INTO cases ({columns(Case)}, voice) SELECT {marks(Case._fields)}, voice FROM mentions"
 ADD_CASE = f"{_CASE_AND_VOICE} WHERE id = ? ON CONFLICT (mention_id) DO NOTHING"
 """The case, and its mention's id once more: a mention that is not there gets none."""
@@ -186,10 +204,11 @@ ORDER BY happened_at DESC, seq DESC LIMIT 1"""
 ASLEEP = f"""
 SELECT {columns(Case, "c.")} FROM cases c
 WHERE {IS_OPEN} AND c.state = 'waiting' AND c.snoozed_until <= ? ORDER BY c.snoozed_until, c.mention_id LIMIT ?"""
+_TO_REMIND = f"{IS_OPEN} AND c.reminded_at IS NULL AND {IS_AWAKE}"
 OVERDUE = f"""
-SELECT {columns(Case, "c.")} FROM cases c
-WHERE {IS_OPEN} AND c.reminded_at IS NULL AND c.due_at <= ? ORDER BY c.due_at, c.mention_id LIMIT ?"""
-REMINDED = "UPDATE cases SET reminded_at = ? WHERE mention_id = ?"
+SELECT c.mention_id FROM cases c
+WHERE {_TO_REMIND} AND c.due_at <= ? ORDER BY c.due_at, c.mention_id LIMIT ?"""
+REMINDED = f"UPDATE cases AS c SET reminded_at = ? WHERE {_TO_REMIND} AND c.mention_id = ? AND c.due_at = ?"
 ANSWERED = f"""
 SELECT {columns(Case, "c.")}, c.voice, p.thread, {WHEN}, COALESCE((
     SELECT MAX(e.happened_at) FROM case_events e

@@ -70,17 +70,25 @@ def _variant(variant: tuple[bool, bool, bool]) -> str:
     return f"COUNT(NULLIF({many}, 0)), COALESCE(SUM(({votes}) * 1.0 / NULLIF({many}, 0)), 0)"
 
 
-def variants(kinds: Collection[str]) -> tuple[list[tuple[bool, bool, bool]], str]:
-    """(news, quarantined, no_opinion) of each two columns (voices, total of their votes) of the statement, where of the
-    mentions left out there are only these kinds: what is not there needs no counting."""
+_OWN = """COUNT(NULLIF(own_opinions, 0)), SUM(own_votes * 1.0 / NULLIF(own_opinions, 0)),
+    SUM(own_votes * 1.0 * own_votes / NULLIF(own_opinions * own_opinions, 0)), SUM(own_lean / NULLIF(own_opinions, 0)),
+    SUM(own_opinions), SUM(own_opinions * own_opinions), MAX(own_opinions),
+    SUM(CASE WHEN voice < 0 AND own_opinions > 0 THEN 1 ELSE 0 END)"""
+"""What `ballots` has of those who are not left out."""
+
+
+def counted(kinds: Collection[str]) -> tuple[list[tuple[bool, bool, bool]], str]:
+    """(news, quarantined, no_opinion) of each two columns (voices, total of their votes) of the statement, after those
+    of the ballots, where of the mentions left out there are only these kinds: what is not there needs no counting."""
     wanted = list(product(_BOTH[: 1 + ("news" in kinds)], _BOTH[: 1 + ("quarantined" in kinds)], _BOTH))
     there = kinds_of(max(wanted))
     return (
         wanted,
         f"""
-SELECT {", ".join(map(_variant, wanted))}
+SELECT {_OWN}, {", ".join(map(_variant, wanted))}
 FROM (
-    SELECT voice, {", ".join(_of_kind(kind or "own", kind) for kind in there)} FROM mentions
+    SELECT voice, SUM(value) FILTER (WHERE left_out = '' AND {_SPOKEN}) AS own_lean,
+        {", ".join(_of_kind(kind or "own", kind) for kind in there)} FROM mentions
     WHERE {_WINDOW} AND left_out IN ({", ".join(f"'{kind}'" for kind in there)}) AND label IS NOT NULL GROUP BY voice
 ) AS voices""",
     )
@@ -200,13 +208,22 @@ ADD_BAND = "INSERT INTO bands (band, post_id) VALUES (?, ?) ON CONFLICT (band, p
 SET_STORY = "UPDATE posts SET story = ? WHERE id = ?"
 # Only what could count can be an echo, or have one.
 ITS_MENTIONS = f"""
-SELECT id, seq, brand, voice, at FROM mentions
-WHERE id >= ? AND id < ? AND voice > 0 AND at IS NOT NULL AND genre IN ({_ELIGIBLE})"""
+SELECT id, seq, author_id, at FROM mentions
+WHERE id >= ? AND id < ? AND +voice > 0 AND at IS NOT NULL AND genre IN ({_ELIGIBLE})"""
+# By ids alone: whoever repeats thousands of stories, or one thousands of times, costs no more than others do. What is
+# looked at is how the story began and what its teller's last tellings of it repeat.
 TOLD_BEFORE = f"""
-SELECT m.id FROM mentions m JOIN posts p ON p.id = m.post_id
-WHERE m.voice = ? AND p.story = ? AND m.brand = ? AND m.repeats = '' AND m.seq < ? AND m.at >= ? AND m.at <= ?
-    AND m.matched = 1 AND m.genre IN ({_ELIGIBLE})
-ORDER BY m.seq LIMIT 1"""
+SELECT m.id FROM (
+    SELECT ? AS id
+    UNION ALL SELECT id FROM (
+        SELECT COALESCE(NULLIF(l.repeats, ''), l.id) AS id FROM posts p CROSS JOIN mentions l
+        WHERE p.story = ? AND p.author_id = ? AND {_TOLD_AGAIN} AND p.seq < (SELECT seq FROM posts WHERE id = ?)
+            AND l.id = p.id || ?
+        ORDER BY p.seq DESC LIMIT 100
+    ) AS lately
+) AS told CROSS JOIN mentions m
+WHERE m.id = told.id AND m.author_id = ? AND m.repeats = '' AND m.seq < ? AND m.at >= ? AND m.at <= ?
+    AND m.matched = 1 AND m.genre IN ({_ELIGIBLE}) LIMIT 1"""
 REPEAT = """
 UPDATE mentions SET repeats = ?, left_out = CASE WHEN left_out = '' THEN 'echo' ELSE left_out END WHERE id = ?"""
 OLD_SKETCHES = "SELECT post_id, bands FROM sketches WHERE at < ? ORDER BY at LIMIT ?"

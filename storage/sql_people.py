@@ -9,44 +9,61 @@ from storage.sql_pull import columns, insert
 
 _LABEL = """COALESCE((SELECT r.label FROM reviews r WHERE r.mention_id = m.id AND r.undone_at IS NULL
     ORDER BY r.reviewed_at DESC, r.id DESC LIMIT 1), m.label, 'unscored')"""
-_WINDOW = "m.brand = ? AND m.at >= ? AND m.at < ? AND m.matched = 1"
 _COUNTS = "m.matched = 1 AND m.left_out = ''"
 _OURS = "('staff', 'quarantined')"
 _REPLIES = "('answer', 'comment')"
 
 # -- who praises, who helps
 
-# The first part reads nothing but an index; few mentions have a person's label. The expression keeps SQLite from
-# reading all of the brand's mentions for them.
+# `mentions_of_praise` has all that is asked of it, voice by voice, and few mentions have a person's label. The
+# expressions keep SQLite from its index by time, after which it would have to sort.
+_PRAISED = f"{_COUNTS} AND m.label = 'promoter' AND m.voice > 0"
+_PRAISED_BY_LABEL = """reviews r CROSS JOIN mentions m
+    WHERE r.label = 'promoter' AND r.undone_at IS NULL AND m.id = r.mention_id AND m.brand || '' = ?
+        AND m.at || '' >= ? AND m.at || '' < ? AND m.voice > 0 AND COALESCE(m.label, '') <> 'promoter'"""
 PRAISERS = f"""
 SELECT voice FROM (
-    SELECT m.voice AS voice, m.at AS at FROM mentions m
-    WHERE {_WINDOW} AND m.left_out = '' AND m.label = 'promoter' AND m.voice > 0
+    SELECT m.voice AS voice, COUNT(*) AS praise, MAX(m.at) AS at FROM mentions m
+    WHERE {_PRAISED} AND m.brand = ? AND m.at || '' >= ? AND m.at || '' < ? GROUP BY m.voice
     UNION ALL
-    SELECT m.voice, m.at FROM reviews r CROSS JOIN mentions m
-    WHERE r.label = 'promoter' AND r.undone_at IS NULL AND m.id = r.mention_id AND m.brand || '' = ?
-        AND m.at || '' >= ? AND m.at || '' < ? AND {_COUNTS} AND m.voice > 0 AND COALESCE(m.label, '') <> 'promoter'
-) AS praised GROUP BY voice HAVING COUNT(*) > 1 ORDER BY COUNT(*) DESC, MAX(at) DESC, voice LIMIT ?"""
+    SELECT m.voice, 1, m.at FROM {_PRAISED_BY_LABEL} AND {_COUNTS}
+) AS praised GROUP BY voice HAVING SUM(praise) > 1 ORDER BY SUM(praise) DESC, MAX(at) DESC, voice LIMIT ?"""
+PRAISED_BY_LABEL = f"SELECT m.voice, m.seq FROM {_PRAISED_BY_LABEL} AND {_COUNTS}"
 HELPERS = f"""
 SELECT voice FROM (
     SELECT m.voice AS voice, m.genre AS genre, m.left_out AS left_out FROM mentions m
     WHERE m.matched = 1 AND m.brand = ? AND {WHEN} >= ? AND {WHEN} < ? ORDER BY {WHEN} DESC, m.seq DESC LIMIT ?
 ) AS newest WHERE genre IN {_REPLIES} AND voice > 0 AND left_out NOT IN {_OURS}
 GROUP BY voice ORDER BY COUNT(*) DESC, voice LIMIT ?"""
-# The newest mentions of a voice are chosen on the index alone: some have many thousand. The expressions keep SQLite
-# from looking for them through all of the brand's.
-_DEED = """
+
+
+def _deeds(seqs: str, conditions: str) -> str:
+    """Of these mentions those that are what is looked for, the newest first, each with its thread."""
+    return f"""
 SELECT m.id, m.author_id, m.at, m.source, p.kind || ' ' || CASE WHEN p.thread = '' THEN '#' || p.id ELSE p.thread END
 FROM mentions m JOIN posts p ON p.id = m.post_id
-WHERE m.seq IN (SELECT v.seq FROM mentions v
-        WHERE v.voice = ? AND v.brand || '' = ? AND v.at || '' >= ? AND v.at || '' < ? ORDER BY v.at DESC LIMIT ?)
-    AND m.matched = 1 AND p.deleted_at IS NULL"""
-_NEWEST = "ORDER BY m.at DESC, m.seq DESC"
-PRAISE = f"{_DEED} AND m.left_out = '' AND {_LABEL} = 'promoter' AND NOT {BLIND} {_NEWEST}"
-HELP = f"""{_DEED} AND m.left_out NOT IN {_OURS} AND m.genre IN {_REPLIES} AND p.thread <> ''
+WHERE m.seq IN ({seqs}) AND m.matched = 1 AND p.deleted_at IS NULL AND {conditions}
+ORDER BY m.at DESC, m.seq DESC"""
+
+
+_IS_PRAISE = f"m.left_out = '' AND {_LABEL} = 'promoter' AND NOT {BLIND}"
+PRAISE = _deeds(
+    f"""SELECT m.seq FROM mentions m
+    WHERE {_PRAISED} AND m.voice = ? AND m.brand = ? AND m.at >= ? AND m.at < ?
+    ORDER BY m.at DESC LIMIT ?""",
+    _IS_PRAISE,
+)
+PRAISE_BY_LABEL = _deeds("{marks}", _IS_PRAISE)
+# The newest mentions of a voice are chosen on the index alone: some have many thousand. The expressions keep SQLite
+# from looking for them through all of the brand's.
+HELP = _deeds(
+    """SELECT v.seq FROM mentions v
+    WHERE v.voice = ? AND v.brand || '' = ? AND v.at || '' >= ? AND v.at || '' < ? ORDER BY v.at DESC LIMIT ?""",
+    f"""m.left_out NOT IN {_OURS} AND m.genre IN {_REPLIES} AND p.thread <> ''
     AND p.kind || ' ' || p.thread NOT IN (SELECT b.kind || ' ' || b.thread FROM posts b
         WHERE b.author_id = (SELECT v.author_id FROM mentions v WHERE v.voice = ? LIMIT 1)
-            AND b.genre NOT IN {_REPLIES} ORDER BY b.seq DESC LIMIT 5000) {_NEWEST}"""
+            AND b.genre NOT IN {_REPLIES} ORDER BY b.seq DESC LIMIT 5000)""",
+)
 AUTHORS = f"SELECT {columns(Author)} FROM authors WHERE id IN ({{marks}})"
 
 # -- whose mind an answer changed

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from storage import pages, sql_pull, sql_read, sql_rules, sqlite_search, tallies
-from storage.claims import claims_beside
 from storage.errors import StoreBusy
 from storage.records import (
     Arrival,
@@ -59,7 +58,6 @@ class SqliteStore(
         self._read = self._connections.read
         self._read_warm = self._connections.read_warm
         self._write = self._connections.write
-        self._claims = claims_beside(path)
 
     # -- opening
 
@@ -82,7 +80,7 @@ class SqliteStore(
                 time.sleep(0.05)
 
     def claim(self, name: str) -> AbstractContextManager[bool]:
-        return self._claims.claim(name)
+        return self._connections.claims.claim(name)
 
     def close(self) -> None:
         self._connections.close()

@@ -3,7 +3,8 @@
 WAL lets readers go on while somebody writes; a writer takes its lock at once (BEGIN IMMEDIATE), because a
 transaction that reads first and then wants to write is refused without waiting. Writes are short. The threads of a
 process take turns at one writer: they queue in place of polling for SQLite's lock, and its page cache stays warm,
-where every other connection has to drop its own after each commit.
+where every other connection has to drop its own after each commit. Processes take turns, too: who waits for SQLite's
+lock looks for it at times, and beside one that writes page after page would not once in a minute look at the right one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +21,13 @@ from typing import TypeVar
 
 from sqlite_utils import Database
 
+from storage.claims import claims_beside
 from storage.errors import StoreBusy, StoreError, StoreFull
 
 PATIENCE = 60.0
 """Seconds that anybody waits for the write lock."""
+_TURN = 20.0
+"""Seconds that anybody waits for their turn at it."""
 
 # Pages go back into the file every 16 MB of log in place of 4: the same index pages are written over and over.
 # What is deleted is overwritten: a post that was taken away must not be found in the file.
@@ -42,11 +47,12 @@ class Connections:
         self._path = path
         self._functions = functions
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: set[sqlite3.Connection] = set()
         self._guard = threading.Lock()
         self._turn = threading.Lock()
         self._writer: Database | None = None
         _make_private(path)
+        self.claims = claims_beside(path)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -61,7 +67,7 @@ class Connections:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        with self._translation(), self._turn:
+        with self._translation(), self._turn, self.claims.turn("write", _TURN):
             connection = self._the_writer()
             _patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
             try:
@@ -87,7 +93,7 @@ class Connections:
 
     def close(self) -> None:
         with self._guard:
-            for connection in self._all:
+            for connection in tuple(self._all):
                 connection.close()
             self._all.clear()
         self._local = threading.local()
@@ -109,13 +115,20 @@ class Connections:
     def _open(self) -> Database:
         connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
         with self._guard:
-            self._all.append(connection)
+            self._all.add(connection)
+        db = Database(connection)
+        weakref.finalize(db, _forget, connection, self._all)  # when its thread ends: a server goes through many
         for name, function in self._functions.items():
             connection.create_function(name, 1, function, deterministic=True)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
-        return Database(connection)
+        return db
+
+
+def _forget(connection: sqlite3.Connection, among: set[sqlite3.Connection]) -> None:
+    among.discard(connection)
+    connection.close()
 
 
 def _patiently(attempt: Callable[[], _T]) -> _T:

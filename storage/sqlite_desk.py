@@ -7,17 +7,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
 
 from storage import pages, sql_desk, sqlite_lists
-from storage.records import Author, Score, mentions_of, moment, stamp
-from storage.records_desk import Case, CaseEvent, Filter, Item, Page, Session, User, View, Whole
+from storage.records import Author, Score, mentions_of
+from storage.records_desk import Case, CaseEvent, Filter, Item, Page, Reminder, Session, User, View, Whole
 from storage.records_scoring import Review
 from storage.sql_scoring import ADD_REVIEW
 
 _Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
-_LOGINS_KEPT = timedelta(days=30)
 _RELATED = 20
 _CLAIM: dict[str, object] = {"claimed_by": "", "claimed_until": None}
 
@@ -44,13 +42,11 @@ class SqliteDesk:
             return item and _whole(connection, item)
 
     def open_counts(self, now: str) -> Mapping[tuple[str, str], int]:
-        counts: Counter[tuple[str, str]] = Counter()
-        overdue = 0
+        counts: Counter[tuple[str, str]] = Counter({("", "overdue"): 0})
         with self._read() as connection:
-            for brand, state, cases, late in connection.execute(sql_desk.OPEN_COUNTS, (now, now, now)):
+            for brand, state, cases in connection.execute(sql_desk.OPEN_COUNTS, (now, now, now)):
                 counts[brand, state] += cases
-                overdue += late
-        return {key: cases for key, cases in counts.items() if cases} | {("", "overdue"): overdue}
+        return {key: cases for key, cases in counts.items() if cases or not key[0]}
 
     # -- working
 
@@ -102,14 +98,20 @@ class SqliteDesk:
                 woken.append(after)
         return woken
 
-    def overdue(self, now: str, limit: int = 500) -> list[Case]:
+    def overdue(self, now: str, limit: int = 100) -> list[Item]:
         with self._read() as connection:
-            if connection.execute(sql_desk.OVERDUE, (now, 1)).fetchone() is None:
-                return []
+            ids = _ids(connection, sql_desk.OVERDUE, (now, now, limit))
+            items = sqlite_lists.items_of(connection, ids)
+            return [items[its_id] for its_id in ids]
+
+    def remind(self, reminders: Sequence[Reminder], now: str) -> int:
+        reminded = 0
         with self._write() as connection:
-            cases = [Case._make(row) for row in connection.execute(sql_desk.OVERDUE, (now, limit))]
-            connection.executemany(sql_desk.REMINDED, [(now, case.mention_id) for case in cases])
-            return cases
+            for case, alerts in reminders:
+                if connection.execute(sql_desk.REMINDED, (now, now, case.mention_id, case.due_at)).rowcount:
+                    pages.add_alerts(connection, alerts)
+                    reminded += 1
+        return reminded
 
     # -- admitting
 
@@ -151,7 +153,6 @@ class SqliteDesk:
 
     def note_login(self, name: str, address: str, now: str, *, good: bool) -> None:
         with self._write() as connection:
-            connection.execute(sql_desk.FORGET_LOGINS, (stamp(moment(now) - _LOGINS_KEPT),))
             connection.execute(sql_desk.NOTE_LOGIN, (name.casefold(), address, now, int(good)))
 
     def bad_logins(self, name: str, address: str, since: str) -> tuple[int, int]:
@@ -160,6 +161,9 @@ class SqliteDesk:
         with self._read() as connection:
             of_name, from_address = connection.execute(sql_desk.BAD_LOGINS, values).fetchone()
             return of_name, from_address
+
+    def forget_logins(self, before: str) -> int:
+        return self._wrote(sql_desk.FORGET_LOGINS, (before,))
 
     # -- keeping
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack, closing
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from storage import sql_desk, sqlite_search
 from storage.records import Mention, Post
@@ -17,12 +18,15 @@ from storage.records_desk import Case, Filter, Item, Page
 from storage.records_scoring import Review
 from storage.sql_desk import Condition, Walk, conditions
 
-ROWS, WORDY_ROWS = 4000, 1000
-"""Rows a page may read; fewer where each must be looked up in the full-text index."""
+ROWS, JOINED_ROWS = 3000, 1500
+"""Rows a page may read; fewer where each must be looked up in further tables."""
 
-RARE, MANY = 3000, 20_000
-"""Up to so many posts with the words are looked at one by one; up to so many are listed once, and met on the way; of
-more, one looks at each row on the way whether it has the words."""
+RARE = 2000
+"""Up to so many posts with the words are looked at one by one; of more, one looks at what comes whether it has them."""
+
+_SLICE, _GAP, _LOOK = 100, 1000, 20
+"""Words are looked up for so many rows at once, in one look where their posts arrived no further than that from each
+other; what a look costs, in rows."""
 
 _LAST = 2**62
 _MENTION, _POST, _CASE, _REVIEW = (len(record._fields) for record in (Mention, Post, Case, Review))
@@ -41,88 +45,98 @@ WHERE posts_search MATCH ? AND m.matched = 1 AND {sql_desk.WHEN} <= ? AND ({sql_
 ORDER BY {sql_desk.WHEN} DESC, m.seq DESC"""
 _RARE_CASES = f"""
 SELECT c.urgent_at, c.mention_id, c.mention_id, {{hit}} FROM posts_search s CROSS JOIN posts p ON p.seq = s.rowid
-    CROSS JOIN mentions m ON m.id >= p.id || '-' AND m.id < p.id || '.' CROSS JOIN cases c ON c.mention_id = m.id
+    CROSS JOIN cases c ON c.mention_id >= p.id || '-' AND c.mention_id < p.id || '.' {{mentions}}
 WHERE posts_search MATCH ? AND {sql_desk.IS_OPEN} AND (c.urgent_at, c.mention_id) > (?, ?) AND {sql_desk.IS_AWAKE}
 ORDER BY c.urgent_at, c.mention_id"""
+_MENTIONS = "CROSS JOIN mentions m ON m.id = c.mention_id"
 _CASES = "LEFT JOIN cases c ON c.mention_id = m.id"
 _COUNT_WORDS = "SELECT COUNT(*) FROM (SELECT rowid FROM posts_search WHERE posts_search MATCH ? LIMIT ?)"
-_LISTED = "p.seq IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ?)"
-_LOOKED_UP = "EXISTS (SELECT 1 FROM posts_search WHERE posts_search MATCH ? AND rowid = p.seq)"
+_WITH_WORDS = "SELECT rowid FROM posts_search WHERE posts_search MATCH ? AND rowid BETWEEN ? AND ?"
+
+
+class _Walks(NamedTuple):
+    """What to read for a page, `rows` at most, and which `words` ("" any) the posts must have."""
+
+    walks: Sequence[Walk]
+    rows: int
+    words: str = ""
 
 
 def queue(connection: sqlite3.Connection, wanted: Filter, now: str, after: str, limit: int, audits: int) -> Page:
     sample = _sample(connection, wanted.brands, audits)
     urgent_at, _, mention_id = after.partition("~")
-    rows, walks = _queue_walks(connection, wanted, now, (urgent_at, mention_id))
-    ids, on = _walk(connection, walks, rows, limit, set(sample))
+    ids, on = _walk(connection, _queue_walks(connection, wanted, now, (urgent_at, mention_id)), limit, set(sample))
     first = [] if after else sample
     items = items_of(connection, [*ids, *first])
-    return Page(_mixed(_kept(items, ids), _kept(items, first)), on)
+    cases = [item for item in _kept(items, ids) if not _would_tell(item)]
+    return Page(_mixed(cases, _kept(items, first)), on)
 
 
-def _queue_walks(
-    connection: sqlite3.Connection, wanted: Filter, now: str, place: tuple[str, str]
-) -> tuple[int, list[Walk]]:
-    """How many rows to read, of which walks."""
-    asked, rows = conditions(wanted), ROWS
-    if wanted.text.strip():
-        words = sqlite_search.expression(connection, wanted.text)
-        met = _met(connection, words)
-        if met is None:
-            shown, values = sql_desk.hit([*asked, *_of_brands(wanted)])
-            return _LAST, [Walk(_RARE_CASES.format(hit=shown), (*values, words, *place, now))] if words else []
-        rows, asked = met[0], [*asked, met[1]]
-    return rows, [sql_desk.queue_walk(asked, brand, now, place, rows + 1) for brand in _brands(wanted)]
+def _would_tell(item: Item) -> bool:
+    """Whether that it is in the queue tells what the machine thinks of a mention that waits for its audit: it is there
+    for being flagged, not for what somebody did with it."""
+    return bool(item.audit_id and item.case and item.case.state == "new")
+
+
+def _queue_walks(connection: sqlite3.Connection, wanted: Filter, now: str, place: tuple[str, str]) -> _Walks:
+    asked, words = conditions(wanted, of_cases=True), sqlite_search.expression(connection, wanted.text)
+    if wanted.text.strip() and _are_rare(connection, words):
+        shown, values = sql_desk.hit([*asked, *_of_brands(wanted, "c")])
+        joined = _MENTIONS if any(one.needs == "mentions" for one in asked) else ""
+        statement = _RARE_CASES.format(hit=shown, mentions=joined)
+        return _Walks([Walk(statement, (*values, words, *place, now))] if words else [], _LAST)
+    rows = JOINED_ROWS if any(one.needs != "cases" for one in asked) else ROWS
+    walks = [sql_desk.queue_walk(asked, brand, now, place, rows + 1, bool(words)) for brand in _brands(wanted)]
+    return _Walks(walks, rows, words)
 
 
 def mentions(connection: sqlite3.Connection, wanted: Filter, after: str, limit: int) -> Page:
-    rows, walks = _mentions_walks(connection, wanted, after)
-    ids, on = _walk(connection, walks, rows, limit, set(), falling=True)
+    ids, on = _walk(connection, _mentions_walks(connection, wanted, after), limit, set(), falling=True)
     return Page(_kept(items_of(connection, ids), ids), on)
 
 
-def _mentions_walks(connection: sqlite3.Connection, wanted: Filter, after: str) -> tuple[int, list[Walk]]:
-    """How many rows to read, of which walks. Words are looked for in order of arrival, but those of a period in it."""
-    asked, rows = conditions(wanted), ROWS
+def _mentions_walks(connection: sqlite3.Connection, wanted: Filter, after: str) -> _Walks:
+    """Words are looked for in order of arrival, but those of a period in it."""
+    asked, words = conditions(wanted), sqlite_search.expression(connection, wanted.text)
     first, _, second = after.partition("~")
     before = (first or "~", _number(second))
     if wanted.text.strip():
-        words = sqlite_search.expression(connection, wanted.text)
         shown, values = sql_desk.hit([*asked, *_of_brands(wanted)])
         cases = _CASES if any(one.needs == "cases" for one in asked) else ""
         if not (wanted.since or wanted.until):
-            place = (_number(first), _number(first), second, ROWS // 2 + 1)
+            place = (_number(first), _number(first), second, JOINED_ROWS + 1)
             walk = Walk(_WORDS_WALK.format(hit=shown, cases=cases), (*values, words, *place))
-            return ROWS // 2, [walk] if words else []
-        met = _met(connection, words)
-        if met is None:
+            return _Walks([walk] if words else [], JOINED_ROWS)
+        if _are_rare(connection, words):
             rare = _RARE_MENTIONS.format(hit=shown, cases=cases)
-            return _LAST, [Walk(rare, (*values, words, before[0], *before))] if words else []
-        rows, asked = met[0], [*asked, met[1]]
+            return _Walks([Walk(rare, (*values, words, before[0], *before))] if words else [], _LAST)
+    rows = JOINED_ROWS if any(one.needs != "mentions" for one in asked) else ROWS
     within = (wanted.since, wanted.until)
-    return rows, [sql_desk.mentions_walk(asked, brand, within, before, rows + 1) for brand in _brands(wanted)]
+    walks = [sql_desk.mentions_walk(asked, brand, within, before, rows + 1, bool(words)) for brand in _brands(wanted)]
+    return _Walks(walks, rows, words)
 
 
 def _walk(
-    connection: sqlite3.Connection,
-    walks: Sequence[Walk],
-    rows: int,
-    limit: int,
-    passed: set[str],
-    falling: bool = False,
+    connection: sqlite3.Connection, way: _Walks, limit: int, passed: set[str], falling: bool = False
 ) -> tuple[list[str], str]:
     """The ids of the next `limit` wanted mentions, `passed` over, and the place to go on from ("" at the end)."""
     found: list[str] = []
-    place = ""
+    place, left = "", way.rows
     with ExitStack() as open_cursors:
-        cursors = [open_cursors.enter_context(closing(connection.execute(*walk))) for walk in walks]
-        for read, (key, second, mention_id, hit) in enumerate(heapq.merge(*cursors, key=_keys, reverse=falling)):
-            wanted = hit and mention_id not in passed
-            if read == rows or (wanted and len(found) == limit):
+        cursors = [open_cursors.enter_context(closing(connection.execute(*walk))) for walk in way.walks]
+        rows = heapq.merge(*cursors, key=_keys, reverse=falling)
+        while piece := list(islice(rows, min(_SLICE if way.words else limit + 1, left + 1))):
+            wanted, looks = _wanted(connection, way.words, piece)
+            for key, second, mention_id, _ in piece:
+                hit = mention_id in wanted and mention_id not in passed
+                if hit and len(found) == limit:
+                    return found, place
+                place = f"{key}~{second}"
+                if hit:
+                    found.append(mention_id)
+            left -= len(piece) + looks * _LOOK
+            if left < 0:
                 return found, place
-            place = f"{key}~{second}"
-            if wanted:
-                found.append(mention_id)
     return found, ""
 
 
@@ -130,13 +144,29 @@ def _keys(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[:2]
 
 
-def _met(connection: sqlite3.Connection, words: str) -> tuple[int, Condition] | None:
-    """How posts with the words are known on the way, and how many rows to read so; None: they are too few for that."""
-    many = connection.execute(_COUNT_WORDS, (words, MANY + 1)).fetchone()[0] if words else 0
-    if many <= RARE:
-        return None
-    rows, known = (ROWS, _LISTED) if many <= MANY else (WORDY_ROWS, _LOOKED_UP)
-    return rows, Condition(known, (words,), "posts")
+def _wanted(
+    connection: sqlite3.Connection, words: str, piece: Sequence[tuple[Any, Any, str, int]]
+) -> tuple[Set[str], int]:
+    """The ids of a piece's wanted mentions, and how many looks that took. The index finds all posts of a range at once,
+    and each single one hardly sooner."""
+    ids = {mention_id for _, _, mention_id, hit in piece if hit}
+    if not words or not ids:
+        return ids, 0
+    having: set[int] = set()
+    runs = _runs(sorted({seq for _, _, _, seq in piece if seq}))
+    for first, last in runs:
+        having.update(row[0] for row in connection.execute(_WITH_WORDS, (words, first, last)))
+    return {mention_id for _, _, mention_id, seq in piece if seq in having}, len(runs)
+
+
+def _runs(seqs: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as ranges (first, last) without a gap above `_GAP` in them."""
+    starts = [0, *(n for n in range(1, len(seqs)) if seqs[n] - seqs[n - 1] > _GAP)]
+    return [(seqs[start], seqs[end - 1]) for start, end in zip(starts, [*starts[1:], len(seqs)], strict=True)]
+
+
+def _are_rare(connection: sqlite3.Connection, words: str) -> bool:
+    return not words or connection.execute(_COUNT_WORDS, (words, RARE + 1)).fetchone()[0] <= RARE
 
 
 def _brands(wanted: Filter) -> Iterable[str]:
@@ -144,8 +174,8 @@ def _brands(wanted: Filter) -> Iterable[str]:
     return dict.fromkeys(wanted.brands) or ("",)
 
 
-def _of_brands(wanted: Filter) -> list[Condition]:
-    return [Condition(f"m.brand IN ({sql_desk.marks(wanted.brands)})", wanted.brands)] if wanted.brands else []
+def _of_brands(wanted: Filter, table: str = "m") -> list[Condition]:
+    return [Condition(f"{table}.brand IN ({sql_desk.marks(wanted.brands)})", wanted.brands)] if wanted.brands else []
 
 
 def _sample(connection: sqlite3.Connection, brands: tuple[str, ...], audits: int) -> list[str]:

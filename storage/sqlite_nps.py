@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import count
 from typing import Any, Literal
 
 from storage import sql_nps, sql_pull
@@ -37,6 +38,7 @@ _STORIES = "stories"
 """The sweep whose position is the last post that has its story."""
 
 _AUDIT, _DRAW, _MENTION, _POST, _AUTHOR = (len(r._fields) for r in (Audit, Draw, Mention, Post, Author))
+_BALLOTS = len(Ballots._fields) - 1
 
 
 class SqliteNps:
@@ -56,19 +58,20 @@ class SqliteNps:
         rows = self._sorted_in_files(sql_nps.ballots(by), (brand, since, until))
         return [Ballots._make(row) for row in rows if row[1]]
 
-    def variants(self, brand: str, since: str, until: str) -> list[Variant]:
+    def counted(self, brand: str, since: str, until: str) -> tuple[Ballots | None, list[Variant]]:
         scored = [tally for tally in self.tallies(brand, since, until) if tally.label]
         kinds = {tally.left_out for tally in scored}
-        wanted, statement = sql_nps.variants(kinds)
+        wanted, statement = sql_nps.counted(kinds)
         (row,) = self._sorted_in_files(statement, (brand, since, until))
-        by_voice = {one: row[2 * number : 2 * number + 2] for number, one in enumerate(wanted)}
+        ballots = Ballots("", *row[:_BALLOTS]) if row[0] else None
+        by_voice = {one: row[start : start + 2] for start, one in zip(count(_BALLOTS, 2), wanted, strict=False)}
         made = []
         for news, quarantined, no_opinion in sql_nps.VARIANT_KINDS:
             there = (news and "news" in kinds, quarantined and "quarantined" in kinds, no_opinion)
             made.append(Variant(True, no_opinion, news, quarantined, *by_voice[there]))
             counted = votes(scored, sql_nps.kinds_of((news, quarantined, no_opinion)), no_opinion)
             made.append(Variant(False, no_opinion, news, quarantined, *counted))
-        return made
+        return ballots, made
 
     def set_standing(self, author_id: str, standing: str) -> int:
         with self._write() as connection:
@@ -266,9 +269,12 @@ class SqliteNps:
 def _mark_echoes(connection: sqlite3.Connection, told: Told) -> int:
     echoes = 0
     its = connection.execute(sql_nps.ITS_MENTIONS, mentions_of(told.post_id)).fetchall()
-    for mention_id, seq, brand, voice, at in its:
+    for mention_id, seq, author_id, at in its:
+        of_brand = mention_id.removeprefix(told.post_id)
+        lately = (told.story, author_id, told.post_id, of_brand)
         around = (stamp(moment(at) - ECHOING), stamp(moment(at) + ECHOING))
-        first = connection.execute(sql_nps.TOLD_BEFORE, (voice, told.story, brand, seq, *around)).fetchone()
+        values = (told.story + of_brand, *lately, author_id, seq, *around)
+        first = connection.execute(sql_nps.TOLD_BEFORE, values).fetchone()
         if first:
             connection.execute(sql_nps.REPEAT, (first[0], mention_id))
             echoes += 1

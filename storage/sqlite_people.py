@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from itertools import groupby
 from typing import NamedTuple
 
 from storage import pages, sql_people
@@ -70,14 +70,16 @@ class SqlitePeople:
     def advocates(self, brand: str, since: str, until: str, after: str = "", limit: int = 50) -> People:
         asked = _Asked(brand, since, until)
         with self._read() as connection:
-            voices = connection.execute(sql_people.PRAISERS, (*asked, *asked, _CANDIDATES)).fetchall()
-            return _people(connection, asked, sql_people.PRAISE, 2, voices, after, limit)
+            rows = connection.execute(sql_people.PRAISERS, (*asked, *asked, _CANDIDATES)).fetchall()
+            deeds = _Deeds(connection, asked, [voice for (voice,) in rows])
+            return _people(connection, deeds, deeds.praise, 2, after, limit)
 
     def helpers(self, brand: str, since: str, until: str, after: str = "", limit: int = 50) -> People:
         asked = _Asked(brand, since, until)
         with self._read() as connection:
-            voices = connection.execute(sql_people.HELPERS, (*asked, _READ, _CANDIDATES)).fetchall()
-            return _people(connection, asked, sql_people.HELP, 1, voices, after, limit)
+            rows = connection.execute(sql_people.HELPERS, (*asked, _READ, _CANDIDATES)).fetchall()
+            deeds = _Deeds(connection, asked, [voice for (voice,) in rows])
+            return _people(connection, deeds, deeds.help, 1, after, limit)
 
     def turned(self, brand: str, since: str, until: str, after: str = "", limit: int = 50) -> TurnedPage:
         answered_at, _, mention_id = after.partition("~")
@@ -147,25 +149,56 @@ class SqlitePeople:
         )
 
 
+class _Deeds:
+    """What `voices` did for a brand in a window, of each the newest, every one looked up once."""
+
+    def __init__(self, connection: sqlite3.Connection, asked: _Asked, voices: Sequence[int]) -> None:
+        self._connection = connection
+        self.asked = asked
+        self.voices = voices
+        self._labelled: dict[int, set[int]] = {voice: set() for voice in voices}
+        for voice, seq in connection.execute(sql_people.PRAISED_BY_LABEL, asked):
+            if voice in self._labelled:
+                self._labelled[voice].add(seq)
+        self._praise: dict[int, list[_Deed]] = {}
+        self._help: dict[int, list[_Deed]] = {}
+
+    def praise(self, voice: int) -> list[_Deed]:
+        if voice not in self._praise:
+            found = self._read(sql_people.PRAISE, (voice, *self.asked, _DEEDS))
+            if labelled := sorted(self._labelled[voice])[-_DEEDS:]:
+                found += self._read(sql_people.PRAISE_BY_LABEL.format(marks=marks(labelled)), labelled)
+                found.sort(key=lambda deed: deed.at, reverse=True)
+            self._praise[voice] = found[:_DEEDS]
+        return self._praise[voice]
+
+    def help(self, voice: int) -> list[_Deed]:
+        if voice not in self._help:
+            self._help[voice] = self._read(sql_people.HELP, (voice, *self.asked, _DEEDS, voice))
+        return self._help[voice]
+
+    def _read(self, statement: str, values: Sequence[object]) -> list[_Deed]:
+        return [_Deed._make(row) for row in self._connection.execute(statement, values)]
+
+
 def _people(
     connection: sqlite3.Connection,
-    asked: _Asked,
-    statement: str,
+    deeds: _Deeds,
+    of: Callable[[int], list[_Deed]],
     threads: int,
-    voices: Iterable[tuple[int]],
     after: str,
     limit: int,
 ) -> People:
-    """Those of `voices` whose deeds, as `statement` finds them, are in at least so many threads."""
-    opted_out = {row[0] for row in connection.execute(sql_people.OPTED_OUT, (asked.brand,))}
+    """Those whose deeds, as `of` finds them, are in at least so many threads."""
+    opted_out = {row[0] for row in connection.execute(sql_people.OPTED_OUT, (deeds.asked.brand,))}
     found = []
-    for (voice,) in voices:
-        deeds = _deeds(connection, statement, voice, asked)
-        if len({deed.thread for deed in deeds}) >= threads:
-            found.append(_Found(_place(deeds, deeds[0].author_id in opted_out), voice, deeds))
+    for voice in deeds.voices:
+        did = of(voice)
+        if len({deed.thread for deed in did}) >= threads:
+            found.append(_Found(_place(did, did[0].author_id in opted_out), voice, did))
     found = sorted(one for one in found if one.place > after)
     shown = found[:limit]
-    return People(_persons(connection, asked, shown), shown[-1].place if len(found) > limit else "")
+    return People(_persons(connection, deeds, shown), shown[-1].place if len(found) > limit else "")
 
 
 def _place(deeds: Sequence[_Deed], opted_out: bool) -> str:
@@ -174,38 +207,28 @@ def _place(deeds: Sequence[_Deed], opted_out: bool) -> str:
     return f"{opted_out:d}~{fewest:05}~{deeds[0].at.translate(_BACKWARDS)}~{deeds[0].author_id}"
 
 
-def _deeds(connection: sqlite3.Connection, statement: str, voice: int, asked: _Asked) -> list[_Deed]:
-    own = (voice,) if statement is sql_people.HELP else ()
-    return [_Deed._make(row) for row in connection.execute(statement, (voice, *asked, _DEEDS, *own))]
-
-
-def _persons(connection: sqlite3.Connection, asked: _Asked, found: Sequence[_Found]) -> list[Person]:
+def _persons(connection: sqlite3.Connection, deeds: _Deeds, found: Sequence[_Found]) -> list[Person]:
     authors = _authors(connection, [one.deeds[0].author_id for one in found])
     items = _items(connection, [one.deeds[0].mention_id for one in found])
-    notes = {
-        author_id: tuple(its)
-        for some in _slices(list(authors))
-        for author_id, its in groupby(
-            sorted(_notes(connection, some, asked.brand), key=lambda note: note.author_id), lambda note: note.author_id
-        )
-    }
+    notes: dict[str, list[AuthorNote]] = defaultdict(list)
+    for some in _slices(list(authors)):
+        for note in _notes(connection, some, deeds.asked.brand):
+            notes[note.author_id].append(note)
     people = []
-    for _, voice, deeds in found:
-        author, newest = authors.get(deeds[0].author_id), deeds[0]
+    for _, voice, did in found:
+        author, newest, praise = authors.get(did[0].author_id), did[0], deeds.praise(voice)
         if author is None or author.standing:
             continue
-        praise = _deeds(connection, sql_people.PRAISE, voice, asked)
-        helped = _deeds(connection, sql_people.HELP, voice, asked)
         people.append(
             Person(
                 author,
                 len(praise),
                 len({deed.thread for deed in praise}),
-                len({deed.thread for deed in helped}),
-                tuple(sorted({deed.source for deed in deeds})),
+                len({deed.thread for deed in deeds.help(voice)}),
+                tuple(sorted({deed.source for deed in did})),
                 newest.at,
                 items[newest.mention_id],
-                notes.get(author.id, ()),
+                tuple(notes[author.id]),
             )
         )
     return people

@@ -269,15 +269,6 @@ def test_the_link_is_kept_whole_and_only_if_a_browser_may_open_it() -> None:
         assert links(replace(NOTICE, url=bad)) == []
 
 
-def test_a_reader_sees_what_where_and_why() -> None:
-    payload = slack.render(NOTICE)
-    shown = "\n".join(strings(payload))
-    assert payload["text"] == "Acme: detractor: Acme lost my data"
-    for part in ("hn", "by alice", "2026-11-22 02:40 UTC", "91% sure", "rule angry", "matched acme", "crash -0.42"):
-        assert part in shown
-    assert "Third crash this week &amp; support is &lt;silent&gt;." in shown
-
-
 def test_a_second_button_leads_to_the_desk_where_it_has_an_address() -> None:
     def buttons(notice: Notice) -> list[tuple[str, str]]:
         (actions,) = [block for block in slack.render(notice)["blocks"] if block["type"] == "actions"]

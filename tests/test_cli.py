@@ -292,7 +292,7 @@ def test_an_empty_window_is_refused(command: Command) -> None:
     ):
         ended = command("report", *window)
         assert (ended.code, ended.out) == (2, "")
-        assert "the window is empty: --since" in ended.err
+        assert f"the window is empty: --since {window[1]} 00:00" in ended.err
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-99-01", "", "90 days"])

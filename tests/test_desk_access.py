@@ -209,7 +209,9 @@ def test_after_logging_out_the_old_cookie_is_worth_nothing(desk: DeskAt) -> None
 def test_a_new_password_and_disabling_end_every_session(desk: DeskAt, tmp_path: Path) -> None:
     listener = Command(tmp_path, None)
     first, second, other = desk.client(name="Ann"), desk.client(name="Ann"), desk.client(name="bob")
-    assert listener("users", "passwd", "ann", "--password-stdin", stdin=b"another long one\n").code == 0
+    assert listener("users", "token", "ann").code == 0
+    changed = listener("users", "passwd", "ann", "--password-stdin", stdin=b"another long one\n")
+    assert changed.code == 0 and "tokens of theirs that still work: 1" in changed.out
     assert [one.get("/help").status_code for one in (first, second, other)] == [303, 303, 200]
     third = desk.stranger()
     assert log_in(third).status_code == 403 and log_in(third, password="another long one").status_code == 303

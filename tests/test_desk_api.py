@@ -451,6 +451,7 @@ def test_a_saved_view_is_a_feed(served: Served) -> None:
     assert feed["version"] == "https://jsonfeed.org/version/1.1" and "next_url" not in feed
     assert feed["feed_url"] == "http://127.0.0.1:8400/views/praise%20%2F%20all.json"
     assert reader.get(feed["feed_url"]).json() == feed
+    assert 'href="/views/praise%20%2F%20all.json"' in served.desk.client("reviewer").get("/views").text
     assert feed["home_page_url"] == "http://127.0.0.1:8400/mentions?source=blogs&label=promoter"
     assert [one["id"] for one in feed["items"]] == ids[:2]
     first, second = feed["items"]
@@ -468,7 +469,8 @@ def test_feeds_go_on_and_are_of_their_owner(served: Served) -> None:
     rest = viewer.get(first["next_url"]).json()
     assert (len(first["items"]), len(rest["items"])) == (50, 10)
     assert len(reviewer.get("/views/all.json").json()["items"]) == 31
-    assert reviewer.get("/views/mine.json").status_code == 404
+    refused(reviewer.get("/views/mine.json"), 404)
+    refused(served.desk.stranger().get("/views/mine.json"), 401)
     stranger = served.desk.stranger().get("/views/all.json")
     assert stranger.status_code == 401 and stranger.headers["www-authenticate"] == 'Basic realm="listener"'
 

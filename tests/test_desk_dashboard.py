@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+import sqlite3
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,7 @@ from listener.report.days import midnights
 from listener.report.trend import weeks
 from storage.records import stamp
 from storage.records_figures import Answered
+from storage.sqlite import SqliteStore
 from tests.conftest import NOW
 from tests.desk import DeskAt
 from tests.made import ago, arrival, case, event, run
@@ -292,12 +295,33 @@ def test_every_chart_is_named_and_has_a_table(desk: DeskAt) -> None:
     assert page.count('<details class="data">') == 4
 
 
-def test_two_looks_leave_no_thread_behind(desk: DeskAt) -> None:
-    shown(desk)
-    aside = desk.starlette.state.dashboard_aside
-    shown(desk)
-    assert desk.starlette.state.dashboard_aside is aside
-    assert len(aside._threads) == 1
+def connections(desk: DeskAt) -> set[sqlite3.Connection]:
+    """Those that are open."""
+    assert isinstance(desk.store, SqliteStore)
+    return set(desk.store._connections._all)
+
+
+def test_two_hundred_looks_leave_no_thread_and_no_connection_behind(desk: DeskAt) -> None:
+    """Open are the writer's connection, this thread's, and those of the desk's own few threads."""
+    listened(desk)
+    speak(desk, 40, days=3)
+    client, still = desk.client("viewer"), threading.active_count()
+    for _ in range(100):
+        assert client.get("/dashboard?window=30d").status_code == 200
+        assert client.get("/api/report?brand=Acme&since=30d").status_code == 200
+        assert len(connections(desk)) <= 5
+    assert threading.active_count() <= still + 3
+    assert len(desk.starlette.state.dashboard_aside._threads) <= 2
+
+
+def test_a_thread_that_ended_leaves_no_connection_open(desk: DeskAt) -> None:
+    desk.store.watches()
+    known = connections(desk)
+    for _ in range(3):
+        thread = threading.Thread(target=desk.store.watches)
+        thread.start()
+        thread.join()
+    assert connections(desk) == known
 
 
 # -- sources

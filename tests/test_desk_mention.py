@@ -22,6 +22,7 @@ from listener.match import Matcher, parse
 from listener.settings import SnippetSettings
 from storage.records import Arrival, Author, stamp
 from storage.records_desk import Item
+from tests.command import ACME
 from tests.conftest import NOW
 from tests.desk import DeskAt
 from tests.made import ago, arrival, audit, mention, post
@@ -261,6 +262,22 @@ def test_a_post_that_was_taken_away_is_not_labelled(desk: DeskAt) -> None:
     assert "nothing left to judge" in flash(client, act(client, its_id, "label:promoter"))
 
 
+def test_a_case_is_closed_with_the_post_and_nothing_opens_it_again(desk: DeskAt) -> None:
+    its_id = flag(desk)
+    client = desk.client(name="ann")
+    act(client, its_id, "assign")
+    gone = arrival("1").post._replace(deleted_at=stamp(desk.now), fingerprint="f2")
+    desk.store.add_page([Arrival(gone, None)], stamp(desk.now))
+    assert state(desk, its_id) == "ignored"
+    page = client.get(f"/mentions/{its_id}").text
+    assert "closed it: its source took the post away" in page and ">Reopen<" not in page
+    for action in ("reopen", "assign", "snooze"):
+        assert "nothing left" in flash(client, act(client, its_id, action))
+    assert "Undone" in flash(client, act(client, its_id, "undo"))
+    assert state(desk, its_id) == "ignored"
+    assert "nothing to undo" in flash(client, act(client, its_id, "undo"))
+
+
 # -- blind
 
 
@@ -285,7 +302,26 @@ def test_an_audited_mention_is_blind_until_its_label_and_open_after_it(desk: Des
     assert "blind, for the audit" in page
 
 
+def test_what_may_be_done_with_an_audited_mention_does_not_tell_whether_it_was_flagged(desk: DeskAt) -> None:
+    flagged, drawn, client = flag(desk), arrival("2", label="promoter"), desk.client()
+    desk.store.add_page([drawn], stamp(desk.now))
+    desk.store.add_audit(*audit(arrival("1", label="detractor"), drawn))
+    for action in ("claim", "release"):
+        for its_id in (flagged, drawn.mentions[0][0].id):
+            assert "say first what you think" in flash(client, act(client, its_id, action))
+
+
 # -- work
+
+
+def test_what_was_done_is_told_in_the_desks_zone_and_with_names_as_they_are_written(tmp_path: Path) -> None:
+    with DeskAt(tmp_path, 'timezone = "Europe/Berlin"\n' + ACME) as desk:
+        its_id, client = flag(desk), desk.client(name="Ann")
+        desk.add("Bob")
+        assert "Snoozed until Mon 23 Nov 2026, 13:00 CET." in flash(client, act(client, its_id, "snooze"))
+        assert "Undone: snoozed until Mon 23 Nov 2026, 13:00 CET." in flash(client, act(client, its_id, "undo"))
+        act(client, its_id, "assign", value="bob")
+        assert "Undone: assigned to Bob." in flash(client, act(client, its_id, "undo"))
 
 
 def test_every_action_works_as_a_plain_form_and_comes_back(desk: DeskAt) -> None:
@@ -317,6 +353,31 @@ def test_every_action_works_as_a_plain_form_and_comes_back(desk: DeskAt) -> None
         "(undone)",
     ):
         assert part in page
+
+
+def test_what_somebody_else_did_last_is_undone_by_them_or_an_admin(desk: DeskAt) -> None:
+    its_id = flag(desk)
+    ann, bea, admin = desk.client(name="ann"), desk.client(name="bea"), desk.client("admin")
+    act(ann, its_id, "ignore")
+    act(bea, its_id, "note", value="mine")
+    refused = flash(ann, act(ann, its_id, "undo"))
+    assert "bea did the last thing here (noted): only they or an admin can undo it." in html.unescape(refused)
+    assert "Undone: note kept." in flash(bea, act(bea, its_id, "undo"))
+    assert "ann did the last thing here" in flash(bea, act(bea, its_id, "undo"))
+    assert state(desk, its_id) == "ignored"
+    assert "Undone" in flash(admin, act(admin, its_id, "undo"))
+    assert state(desk, its_id) == "new"
+
+
+def test_what_listener_did_itself_is_undone_by_an_admin(desk: DeskAt) -> None:
+    its_id = flag(desk)
+    act(desk.client(name="ann"), its_id, "snooze:1d")
+    desk.later(days=2)
+    ann, admin = desk.client(name="ann"), desk.client("admin")
+    desk.store.wake(stamp(desk.now))
+    assert "Listener did the last thing here (woken): only an admin" in flash(ann, act(ann, its_id, "undo"))
+    assert "Undone" in flash(admin, act(admin, its_id, "undo"))
+    assert state(desk, its_id) == "waiting"
 
 
 def test_the_row_is_given_back_where_htmx_asks(desk: DeskAt) -> None:

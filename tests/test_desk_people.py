@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from storage import sql_people
 from storage.records import stamp
+from storage.sqlite import SqliteStore
 from tests.command import Command
 from tests.contracts.store_desk import answer, flagged
 from tests.contracts.store_people import note, twice
@@ -28,6 +30,17 @@ def desk(tmp_path: Path) -> Iterator[DeskAt]:
 
 def listed(text: str) -> list[str]:
     return re.findall(r'<tr id="a-(\w+)"', text)
+
+
+@pytest.mark.parametrize(
+    ("statement", "by"), [(sql_people.PRAISERS, "voice>?"), (sql_people.PRAISE, "voice=? AND at>? AND at<?")]
+)
+def test_praise_is_found_on_an_index_alone(desk: DeskAt, statement: str, by: str) -> None:
+    """A million mentions take seconds where SQLite prefers another of its indexes."""
+    assert isinstance(desk.store, SqliteStore)
+    with desk.store._read() as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", ("",) * statement.count("?")).fetchall()
+    assert f"SEARCH m USING COVERING INDEX mentions_of_praise (brand=? AND {by})" in [step[-1] for step in plan]
 
 
 def act(desk: DeskAt, action: str, handle: str = "ann", **fields: str) -> int:

@@ -250,6 +250,15 @@ def test_htmx_is_given_the_further_rows_alone(filled: Filled) -> None:
     assert "<html" not in part.text
 
 
+def test_applying_the_form_again_loses_no_filter_that_no_picker_shows(filled: Filled) -> None:
+    client = filled.desk.client()
+    page = client.get("/?brand=Gone&source=dropped&state=answered&assignee=Zed").text
+    for name, value in (("brand", "Gone"), ("source", "dropped"), ("state", "answered")):
+        assert f'<input type="hidden" name="{name}" value="{value}">' in page
+    assert "<option selected>Zed</option>" in page
+    assert "<option selected>me" not in client.get("/?assignee=me").text
+
+
 # -- many at once
 
 
@@ -275,6 +284,13 @@ def test_what_others_hold_or_changed_is_left_and_told(filled: Filled) -> None:
     assert "Done for 1 mention;" in said(page)
     assert "2 left as they are: bea" in said(page)
     assert [filled.case(its).state for its in (held, changed, free)] == ["new", "answered", "ignored"]
+
+
+def test_what_is_not_there_is_told_and_the_others_are_done(filled: Filled) -> None:
+    its_id, client = filled.flag("1"), filled.desk.client()
+    page = at(client, client.post("/bulk", data={"ids": [its_id, f"{0:020x}-{0:012x}"], "action": "answered"}))
+    assert "Done for 1 mention; undo takes back all of them. 1 left as it is: There is no such mention." in said(page)
+    assert filled.case(its_id).state == "answered"
 
 
 def test_bulk_without_anything_selected_says_so(filled: Filled) -> None:

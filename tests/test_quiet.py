@@ -13,12 +13,12 @@ ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Ame
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = Quiet(time(22), time(7))
 
-_moments = st.datetimes(datetime(2024, 1, 1), datetime(2028, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))
+_moments = st.datetimes(datetime(2024, 1, 1), datetime(2028, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
 # Hours around which clocks are shifted, too.
 _shifts = st.sampled_from(
     [
-        *(datetime(2026, 3, 29, 1), datetime(2026, 10, 25, 1), datetime(2026, 3, 8, 7), datetime(2026, 11, 1, 6)),
-        *(datetime(2026, 4, 4, 15), datetime(2026, 10, 3, 15, 30), datetime(2026, 4, 5, 3), datetime(2026, 9, 6, 4)),
+        *(datetime(2026, 3, 29, 1), datetime(2026, 10, 25, 1), datetime(2026, 3, 8, 7), datetime(2026, 11, 1, 6)),  # noqa: DTZ001
+        *(datetime(2026, 4, 4, 15), datetime(2026, 10, 3, 15, 30), datetime(2026, 4, 5, 3), datetime(2026, 9, 6, 4)),  # noqa: DTZ001
     ]
 )
 _near_shifts = st.builds(
@@ -74,10 +74,10 @@ def test_what_is_no_span_is_refused_in_a_sentence(text: str) -> None:
 @pytest.mark.parametrize(
     ("now", "until"),
     [
-        (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 5, tzinfo=UTC)),  # the night an hour is skipped
-        (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 6, tzinfo=UTC)),  # an hour is repeated
-        (datetime(2026, 7, 1, 12, tzinfo=UTC), None),
-        (datetime(2026, 7, 1, 5, tzinfo=UTC), None),  # seven on the dot
+        (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 5, tzinfo=UTC)),  # the night an hour is skipped  # noqa: DTZ001
+        (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 6, tzinfo=UTC)),  # an hour is repeated  # noqa: DTZ001
+        (datetime(2026, 7, 1, 12, tzinfo=UTC), None),  # noqa: DTZ001
+        (datetime(2026, 7, 1, 5, tzinfo=UTC), None),  # seven on the dot  # noqa: DTZ001
     ],
 )
 def test_a_night_in_berlin_ends_at_seven_whatever_the_clocks_did(now: datetime, until: datetime | None) -> None:
@@ -86,4 +86,4 @@ def test_a_night_in_berlin_ends_at_seven_whatever_the_clocks_did(now: datetime, 
 
 def test_an_end_that_is_skipped_in_spring_comes_with_the_shift() -> None:
     quiet = parse_quiet("1:00-2:30")
-    assert quiet.until(datetime(2026, 3, 29, 0, 30, tzinfo=UTC), BERLIN) == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert quiet.until(datetime(2026, 3, 29, 0, 30, tzinfo=UTC), BERLIN) == datetime(2026, 3, 29, 1, tzinfo=UTC)  # noqa: DTZ001

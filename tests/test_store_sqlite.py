@@ -9,12 +9,14 @@ import sqlite3
 import stat
 import threading
 import time
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
 from storage import sqlite_lists
+from storage.claims import claims_beside
 from storage.errors import NewerSchema, StoreError, StoreFull
 from storage.records import PageCount
 from storage.records_desk import Filter
@@ -160,6 +162,49 @@ def test_a_writer_waits_for_a_foreign_lock_instead_of_failing(store: SqliteStore
     foreign.close()
 
 
+def _write_without_a_pause(path: Path, wrote: Synchronized[int], over: threading.Event) -> None:
+    store = _opened(path)
+
+    def write() -> None:
+        while not over.is_set():
+            with store._write() as connection:
+                connection.execute("UPDATE channels SET stopped = 'written'")
+                over.wait(0.01)
+                wrote.value += 1
+
+    threads = [threading.Thread(target=write) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()
+
+
+def test_a_process_that_writes_without_a_pause_keeps_nobody_waiting(store: SqliteStore, tmp_path: Path) -> None:
+    wrote, over = _SPAWN.Value("i", 0), _SPAWN.Event()
+    busy = _SPAWN.Process(target=_write_without_a_pause, args=(tmp_path / "listener.db", wrote, over))
+    busy.start()
+    while wrote.value < 3:
+        time.sleep(0.01)
+    before = wrote.value
+    for _ in range(10):
+        store.set_channel("chat")
+    theirs = wrote.value - before
+    over.set()
+    busy.join(20)
+    assert busy.exitcode == 0
+    assert theirs <= 40, "they took several turns to each of ours"
+
+
+def test_somebody_who_stands_still_in_front_of_the_line_keeps_nobody_out(tmp_path: Path) -> None:
+    claims = claims_beside(tmp_path / "listener.db")
+    for held in ("write", "write: next"):
+        with claims.claim(held) as mine, claims.turn("write", patience=0.05):
+            assert mine
+        with claims.claim(held) as mine:
+            assert mine, "what was not taken is not given back, and what was is"
+
+
 def test_a_full_disk_keeps_nothing_of_the_page_and_says_so(store: SqliteStore) -> None:
     store.sync_watches([watch("a")])
     with store._read_warm() as connection:
@@ -243,7 +288,7 @@ def test_pages_that_may_read_few_rows_are_short_and_lose_nothing(
         lambda after, limit: store.queue(wanted, AT, after, limit),
     )
     whole = [all_of(ask, 50) for ask in asks]
-    for limits in ({"ROWS": 4, "RARE": 0}, {"WORDY_ROWS": 3, "MANY": 0}):
+    for limits in ({"ROWS": 4, "JOINED_ROWS": 3, "RARE": 0}, {"_SLICE": 2, "_GAP": 0, "_LOOK": 1}):
         for name, few in limits.items():
             monkeypatch.setattr(sqlite_lists, name, few)
         assert [all_of(ask, 2) for ask in asks] == whole == [all_of(ask, 50) for ask in asks]

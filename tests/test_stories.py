@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -433,3 +434,33 @@ def test_the_store_finds_the_same_stories_in_slices_of_any_size(store: SqliteSto
     assert len(set(shelf.stories.values())) == 10
     tell_stories(store, NOW, limit)
     assert {one.id: one.story for _, one in store.posts(100)} == shelf.stories
+
+
+def _steps_of_telling(path: Path, stories: int) -> int:
+    """What SQLite's machine does while the second half of the posts is marked: one author tells every story twice."""
+    store = SqliteStore(path)
+    store.migrate()
+    page = [arrival(str(number), handle="bot") for number in range(2 * stories)]
+    store.add_page(page, AT)
+    told = [Told(one.post.id, page[number % stories].post.id) for number, one in enumerate(page)]
+    store.add_stories(told[:stories], [])
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with store._write() as connection:
+        connection.set_progress_handler(count, 50)
+    assert store.add_stories(told[stories:], []) == stories
+    with store._write() as connection:
+        connection.set_progress_handler(None, 0)
+    store.close()
+    return steps
+
+
+def test_who_repeats_twice_as_many_stories_costs_twice_as_much_and_not_four_times(tmp_path: Path) -> None:
+    """All else waits meanwhile: it is done while the database is locked."""
+    few, many = (_steps_of_telling(tmp_path / f"{stories}.db", stories) for stories in (200, 400))
+    assert few and many < 2.5 * few

@@ -111,6 +111,7 @@ def _part(notice: Notice) -> Digest:
     if notice.digest:
         return notice.digest
     title = cut(notice.title or notice.text, _TITLE_CHARS)
-    label = notice.label or notice.type.partition(".")[2].replace("_", " ")
+    label = "answer overdue" if notice.type == "case.overdue" else notice.label
+    label = label or notice.type.partition(".")[2].replace("_", " ")
     line = Line(notice.brand, label, notice.confidence, title, notice.url)
     return Digest(1, (Count(notice.brand, label, 1),), (line,), ())

@@ -36,6 +36,7 @@ def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...],
         ended = pull_watches(app, due, due_only=not (everything or sources))
         app.settle()
         app.keep_honest()
+        app.remind()
         app.look_out()
         app.operations.look()
         delivered = app.deliver()

@@ -82,6 +82,7 @@ class Rota:
         self._settle = _Chore("settle", _MINUTE, app.settle, now)
         self._chores = (
             self._settle,
+            _Chore("remind", _MINUTE, app.remind, now),
             _Chore("beat", _MINUTE, app.beat, now),
             _Chore("rules", 5 * _MINUTE, app.look_out, now),
             _Chore("tidy", _HOUR, app.tidy, now),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -29,6 +30,8 @@ def serve_command(ctx: click.Context, bind: str | None, port: int | None) -> int
     with opened(ctx, advise=True) as app:
         settings = app.config.settings.desk
         at, number = settings.bind if bind is None else bind, settings.port if port is None else port
+        if not at:
+            raise click.UsageError("--bind is empty: write 127.0.0.1, or 0.0.0.0 for every address of this machine.")
         if not any(user.disabled_at is None for user in app.store.users()):
             if not _is_loopback(at):
                 raise click.UsageError(f"nobody has an account, so the desk is not opened at {at}: {_ADD_ONE}.")
@@ -83,6 +86,9 @@ def serve(desk: object, listening: socket.socket, stopping: threading.Event) -> 
         finally:
             stopping.set()
 
+    # What is loaded by now stays: no look for garbage need walk through it while somebody waits for a page.
+    gc.collect()
+    gc.freeze()
     # The threads that answer are its children and daemons as it is: none of them outlives the process.
     thread = threading.Thread(target=run, name="desk", daemon=True)
     thread.start()

@@ -115,7 +115,10 @@ def passwd_command(ctx: click.Context, name: str, password_stdin: bool) -> int:
         user = _known(app, name)
         app.store.set_user(user._replace(password=_hashed(password_stdin)))
         app.store.end_sessions(user=user.name)
+        tokens = sum(token.revoked_at is None for token in app.store.tokens(user.name))
     click.echo(f"{user.name} has a new password; whoever was logged in as {user.name} is logged out.")
+    if tokens:
+        click.echo(f"tokens of theirs that still work: {tokens}; `listener users tokens revoke ID` ends one.")
     return 0
 
 

@@ -29,7 +29,8 @@ class Window:
         """(since, until) as aware UTC; the last seven days when nothing was said."""
         since, until = self._ends(zone, now)
         if since >= until:
-            raise click.UsageError(f"the window is empty: --since {since:%Y-%m-%d %H:%M} is not before --until.")
+            begins = f"{since.astimezone(zone):%Y-%m-%d %H:%M}"
+            raise click.UsageError(f"the window is empty: --since {begins} is not before --until.")
         return since, until
 
     def _ends(self, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:

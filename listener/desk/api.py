@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, tzinfo
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from connectors.text import clean
-from listener.app import App
 from listener.audits import ANSWERS
 from listener.coverage import heard_share, source_health
 from listener.desk import api_spec, api_told
@@ -36,7 +35,7 @@ from storage.records import stamp
 from storage.records_desk import Filter, Page
 
 _PAGE, _MOST = 50, 200
-_AUDITS = 10
+_AUDITS = 20
 _QUOTED = 5
 
 
@@ -47,10 +46,6 @@ class Window(NamedTuple):
     since: datetime
     until: datetime
     zone: tzinfo
-
-
-def app_of(request: Request) -> App:
-    return cast(App, request.app.state.listener)
 
 
 # -- mentions and cases
@@ -79,7 +74,8 @@ def act(request: Request) -> Response:
     told = _told(request, ("action",), ("value", "seen"))
     if told["action"] not in ACTIONS:
         raise HTTPException(400, f"There is no such action; there are {', '.join(ACTIONS)}.")
-    order = Order(told["action"], told.get("value", ""), user_of(request).name, told.get("seen", ""))
+    user = user_of(request)
+    order = Order(told["action"], told.get("value", ""), user.name, told.get("seen", ""), user.role)
     return _done(desk_of(request), _mention_id(request.path_params["id"]), order)
 
 
@@ -121,7 +117,7 @@ def report(request: Request) -> Response:
     desk, of = desk_of(request), _window(request)
     gate = Gate(**desk.config.settings.report.model_dump())
     brand, since, until, _ = of
-    unasked = app_of(request).unasked()
+    unasked = desk.app.unasked()
     knows = known(desk.store, desk.config, since, until, unasked)
     told = as_json.as_dict(build(desk.store, *of, gate, _QUOTED, unasked, knows[brand]))
     quoted = {one["mention_id"] for kind in ("detractors", "promoters") for one in told[kind]}
@@ -132,13 +128,13 @@ def report(request: Request) -> Response:
 def nps(request: Request) -> Response:
     desk, of = desk_of(request), _window(request)
     gate = Gate(**desk.config.settings.report.model_dump())
-    sources = source_health(desk.store, of.since, of.until, app_of(request).unasked())
+    sources = source_health(desk.store, of.since, of.until, desk.app.unasked())
     measured = measure(desk.store, of.brand, of.since, of.until, heard_share(sources), gate)
     return JSONResponse(as_json.head(of) | as_json.numbers(measured, sources, desk.store.undated(of.brand)))
 
 
 def sources(request: Request) -> Response:
-    app = app_of(request)
+    app = desk_of(request).app
     watches = app.store.watches()
     known = zip(watches, app.healths(watches), strict=True)
     told = [api_told.watch(watch, its.state, its.reason, failing=its.failing) for watch, its in known]

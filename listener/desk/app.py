@@ -61,8 +61,8 @@ def create(app: App, bind: str = "") -> Starlette:
     handlers = {HTTPException: error_page, StoreError: _store_failed}
     desk = Starlette(routes=_routes(ENTRIES), middleware=[fence], exception_handlers=handlers)  # type: ignore[arg-type]
     desk.router.redirect_slashes = False
-    desk.state.listener = app
-    desk.state.desk = Desk(app.store, app.config, app.now, _templates(), address)
+    _ = app.store  # built here: threads that met it unbuilt would each build one
+    desk.state.desk = Desk(app, app.now, _templates(), address)
     return desk
 
 
@@ -70,7 +70,8 @@ def error_page(request: Request, error: HTTPException) -> Response:
     """What was wrong in one sentence, for people, for htmx and for programs."""
     plain = error.detail if error.detail != HTTPException(error.status_code).detail else ""
     sentence = plain or _SENTENCES.get(error.status_code, "That did not work.")
-    if request.scope["path"].startswith("/api/"):
+    path: str = request.scope["path"]
+    if path.startswith("/api/") or path.endswith(".json"):
         response: Response = JSONResponse({"error": sentence}, error.status_code)
     else:
         response = page(request, "error.html", error.status_code, code=error.status_code, sentence=sentence)
@@ -138,7 +139,14 @@ def _store_failed(request: Request, error: StoreError) -> Response:
 
 def _templates() -> Environment:
     loader = FileSystemLoader(Path(__file__).parent / "templates")
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,  # a page includes many templates: each would be looked for on disk
+    )
     made.globals["asset"] = assets.asset_path
     made.filters["unquoted"] = unquote
     return made

@@ -1,4 +1,4 @@
-"""What every page of the desk is given: the store, the configuration, the clock, who asks; and how a page is laid out."""
+"""What every page of the desk is given: the store, the configuration, the clock, who asks; and how it is laid out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from listener.app import App
 from listener.config import Config
 from storage.contract import Store
 from storage.records_desk import Role, User
@@ -18,13 +19,21 @@ from storage.records_desk import Role, User
 
 @dataclass(frozen=True)
 class Desk:
-    """`address` is how people reach it from outside, without a slash at its end ("" as the request came)."""
+    """`app` is the composition root it stands on; `address` how people reach it from outside, without a slash at its
+    end ("" as the request came)."""
 
-    store: Store
-    config: Config
+    app: App
     now: Callable[[], datetime]
     templates: Environment
     address: str = ""
+
+    @property
+    def store(self) -> Store:
+        return self.app.store
+
+    @property
+    def config(self) -> Config:
+        return self.app.config
 
     @property
     def zone(self) -> tzinfo:

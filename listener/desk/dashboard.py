@@ -1,6 +1,6 @@
 """How a brand does: its figures over time, each with the mentions behind it, and none that the report would refuse.
 
-Everything is counted anew for each look at it; the slow part, the weeks, is counted aside on another core.
+Everything is counted anew for each look at it; the slow part, the weeks, is counted aside on other cores.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from listener.desk.context import Desk, Entry, desk_of, page
 from listener.desk.filters import PERIODS
 from listener.desk.responses import responses
 from listener.desk.shown import Label, label_of, span
-from listener.desk.sources import Heard, app_of
+from listener.desk.sources import Heard
 from listener.desk.sources import heard as heard_sources
 from listener.desk.voice import shares
 from listener.measure import Measured, measure
@@ -33,7 +33,7 @@ from listener.nps.share import ShareOfVoice
 from listener.quantities import parse_duration
 from listener.report import words
 from listener.report.days import midnights
-from listener.report.trend import WEEKLY, Week, weeks
+from listener.report.trend import WEEKLY, Week, edges_of_weeks, week
 from storage.records import stamp
 from storage.records_desk import OPEN
 
@@ -41,6 +41,8 @@ WINDOWS = ("7d", "30d", "90d")
 _USUAL = "30d"
 _LABELS = ("promoter", "passive", "detractor", "no_opinion", "unscored")
 _ANSWERS = 5_000
+_ASIDE = 2
+"""Threads that count weeks."""
 
 
 class Asked(NamedTuple):
@@ -128,27 +130,27 @@ def _asked(request: Request, brands: Sequence[str], desk: Desk) -> Asked:
 
 
 def _aside(request: Request) -> Executor:
-    """One thread for all looks: each thread of its own would leave a connection to the database behind."""
+    """The same few threads for all looks, however many come at once."""
     state = request.app.state
     found: Executor | None = getattr(state, "dashboard_aside", None)
     if found is None:
-        found = state.dashboard_aside = ThreadPoolExecutor(1, "dashboard")
+        found = state.dashboard_aside = ThreadPoolExecutor(_ASIDE, "dashboard")
     return found
 
 
 def _counted(desk: Desk, asked: Asked, aside: Executor) -> Counted:
     """As `listener report` counts it."""
     gate = Gate(**desk.config.settings.report.model_dump())
-    unasked = app_of(desk).unasked()
+    unasked = desk.app.unasked()
     over = (asked.since, asked.until)
-    told = None
-    if asked.until - asked.since >= WEEKLY:
-        told = aside.submit(weeks, desk.store, asked.brand, *over, asked.zone, gate, unasked)
+    weekly = asked.until - asked.since >= WEEKLY
+    edges = edges_of_weeks(*over, asked.zone) if weekly else ()
+    begun = [aside.submit(week, desk.store, asked.brand, *one, gate, unasked) for one in edges]
     sources = source_health(desk.store, *over, unasked)
     measured = measure(desk.store, asked.brand, *over, heard_share(sources), gate)
     share = shares(desk.store, desk.config, *over, sources)
     days = _days(desk, asked)
-    return Counted(sources, measured, share, days, told.result() if told else None)
+    return Counted(sources, measured, share, days, tuple(one.result() for one in begun) if weekly else None)
 
 
 # -- implied NPS

@@ -12,16 +12,17 @@ from listener.audits import newest_draws
 from listener.desk import claims, work
 from listener.desk.claims import Held, Refused
 from listener.desk.context import Desk
-from listener.desk.shown import Row, row, words
+from listener.desk.shown import Row, row, when, words
 from listener.desk.work import Subject
 from listener.match import Matcher
 from storage.records import stamp
-from storage.records_desk import CaseEvent, Item, Whole
+from storage.records_desk import Case, CaseEvent, Item, Role, Whole
 
 _ID = re.compile(r"([0-9a-f]{20}-[0-9a-f]{12})(?:\.([0-9a-f]{8}))?")
 _MOST = 500
 """Events that are undone at once: no page does more in one go."""
 
+_NEEDS_A_POST = ("label", "not_us", "assign", "snooze", "reopen")
 _CHANGED = "Somebody changed this meanwhile, so nothing was done: this is how it stands."
 _DONE = {
     "answered": "Answered.",
@@ -35,12 +36,14 @@ _DONE = {
 
 
 class Order(NamedTuple):
-    """What somebody wants done: one of work.ACTIONS, with its value; `seen` is what they saw (`claims.seen`) or ""."""
+    """What somebody wants done: one of work.ACTIONS, with its value; `seen` is what they saw (`claims.seen`) or "".
+    Only an admin may undo what others did."""
 
     action: str
     value: str
     who: str
     seen: str = ""
+    role: Role = "reviewer"
 
 
 def matcher_of(request: Request) -> Matcher:
@@ -84,10 +87,12 @@ def do(desk: Desk, mention_id: str, order: Order) -> str:
     found = whole(desk, mention_id)
     if order.seen and order.seen != claims.seen(mention_id, found.item.case, found.item.review):
         raise Refused(_changed(found, order.who))
+    if order.action in ("claim", "release") and found.item.audit_id and _is_untouched(found.item.case):
+        raise Refused("Nobody works on this yet: say first what you think of it.")  # the same, flagged or not
     if order.action == "claim":
         return _claim(desk, found, order.who)
     if order.action == "undo":
-        return _undo(desk, found, order.value, order.who)
+        return _undo(desk, found, order)
     return _perform(desk, found, order)
 
 
@@ -111,6 +116,10 @@ def take_back(desk: Desk, who: str) -> tuple[list[str], str]:
     return undone, said if len(undone) == 1 else f"Undone on {len(undone)} mentions."
 
 
+def _is_untouched(case: Case | None) -> bool:
+    return case is None or case.state == "new"
+
+
 def _same_go(one: CaseEvent, other: CaseEvent) -> bool:
     return (one.happened_at, one.what, one.detail) == (other.happened_at, other.what, other.detail)
 
@@ -128,15 +137,16 @@ def _perform(desk: Desk, found: Whole, order: Order) -> str:
         if user is None or user.disabled_at is not None or user.role == "viewer":
             raise Refused(f"Nobody called '{value[:60]}' works here.")
         value = user.name
-    if order.action in ("label", "not_us") and found.item.post.deleted_at:
-        raise Refused("The post was taken away: there is nothing left to judge.")
+    if order.action in _NEEDS_A_POST and found.item.post.deleted_at:
+        raise Refused("The post was taken away: there is nothing left to judge or to answer.")
     settings = desk.config.settings
     made = work.perform(_subject(desk, found), order.action, value, order.who, desk.now(), settings)
     _store(desk, made, order.who)
-    return _sentence(made.event, order.who)
+    return _sentence(made.event, order.who, desk)
 
 
-def _undo(desk: Desk, found: Whole, event_id: str, who: str) -> str:
+def _undo(desk: Desk, found: Whole, order: Order) -> str:
+    event_id, who = order.value, order.who
     standing = [event for event in found.events if event.undone_at is None]
     if not standing:
         raise Refused("There is nothing to undo here.")
@@ -144,8 +154,12 @@ def _undo(desk: Desk, found: Whole, event_id: str, who: str) -> str:
     if event_id and event_id != newest.id:
         known = any(event.id == event_id for event in standing)
         raise Refused(_changed(found, who) if known else "That was undone already.")
+    if newest.who != who and order.role != "admin":
+        others = f"{newest.who or 'Listener'} did the last thing here ({words(newest.what)})"
+        raise Refused(f"{others}: only {'an admin' if not newest.who else 'they or an admin'} can undo it.")
     _store(desk, work.undone(_subject(desk, found), newest, who, desk.now()), who)
-    return f"Undone: {_sentence(newest, who).rstrip('.').lower()}."
+    did = _sentence(newest, who, desk).rstrip(".")
+    return f"Undone: {did[:1].lower()}{did[1:]}."
 
 
 def _store(desk: Desk, made: work.Work, who: str) -> None:
@@ -173,11 +187,11 @@ def _changed(found: Whole, who: str) -> str:
     return f"{last.who} was here meanwhile ({words(last.what)}), so nothing was done: this is how it stands."
 
 
-def _sentence(event: CaseEvent, who: str) -> str:
+def _sentence(event: CaseEvent, who: str, desk: Desk) -> str:
     if event.what == "labelled":
         return f"Labelled {words(event.detail)}."
     if event.what == "assigned":
         return "Assigned to you." if event.detail == who else f"Assigned to {event.detail}."
     if event.what == "snoozed":
-        return f"Snoozed until {event.detail[:16].replace('T', ' ')} UTC."
+        return f"Snoozed until {when(event.detail, desk.now(), desk.zone).exact}."
     return _DONE.get(event.what, "Done.")

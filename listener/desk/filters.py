@@ -97,6 +97,12 @@ def choices(config: Config, states: Sequence[str] = STATES) -> list[Choice]:
     return [choice for choice in offered if len(choice.options) > 1]
 
 
+def unoffered(asked: Wanted, offered: Sequence[Choice], people: Sequence[str]) -> list[tuple[str, str]]:
+    """What it is narrowed to that no picker shows, such as a source that was dropped: the form must not lose it."""
+    known = {(one.name, value) for one in offered for value, _ in one.options} | {("assignee", name) for name in people}
+    return [one for one in asked.given if one[0] in (*_SEVERAL, "assignee") and one not in {*known, ("assignee", "me")}]
+
+
 def active(asked: Wanted) -> list[tuple[str, str]]:
     """(what it is narrowed to, the query without that)."""
     return [(_WORDED.get(name, _plain)(name, value), asked.without(name, value)) for name, value in asked.given]

@@ -91,7 +91,7 @@ def act(request: Request) -> Response:
     desk, user, form = desk_of(request), user_of(request), form_of(request)
     mention_id = parse_id(request.path_params["id"])[0]
     action, value = parse_order(str(form.get("action", "")))
-    order = Order(action, value or str(form.get("value", "")), user.name, str(form.get("seen", "")))
+    order = Order(action, value or str(form.get("value", "")), user.name, str(form.get("seen", "")), user.role)
     back = local_path(str(form.get("back", "")), f"/mentions/{mention_id}")
     try:
         said, status = do(desk, mention_id, order), 200
@@ -100,7 +100,7 @@ def act(request: Request) -> Response:
     if not is_partial(request):
         return see_other(back, said)
     again = shown(request, whole(desk, mention_id).item, user.name)
-    return page(request, "_row.html", status, row=again, back=back, said=said)
+    return page(request, "_rows.html", status, rows=[again], after="", asked=None, back=back, said=said)
 
 
 def _values(request: Request, desk: Desk, user: str, found: Whole) -> Mapping[str, Any]:
@@ -184,7 +184,11 @@ _DID = {
     "reopened": "opened it again",
     "undone": "undid what was done before",
     "woken": "woke it: its snooze has ended",
+    "taken away upstream": "closed it: its source took the post away",
 }
+
+
+_NEVER_UNDONE = ("undone", "taken away upstream")
 
 
 def _said(review: Review, now: datetime, zone: tzinfo) -> Said:
@@ -205,7 +209,7 @@ def _happened(event: CaseEvent, now: datetime, zone: tzinfo) -> Happened:
     if event.what == "reopened" and not event.who:
         did = "opened it again: the author has written more"
     note = event.detail if event.what == "noted" else ""
-    undone = event.undone_at is not None and event.what != "undone"
+    undone = event.undone_at is not None and event.what not in _NEVER_UNDONE
     return Happened(event.id, when(event.happened_at, now, zone), who, did, note, undone)
 
 

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from listener.app import App
-from listener.desk.api import app_of
 from listener.desk.api_access import guarded
 from listener.desk.context import Desk, Entry, desk_of
 from listener.desk.security import is_loopback
@@ -48,7 +47,7 @@ def metrics(request: Request) -> Response:
 
 
 def _figures(request: Request) -> Response:
-    return PlainTextResponse("\n".join(rendered(gather(app_of(request)))) + "\n", media_type=_FORMAT)
+    return PlainTextResponse("\n".join(rendered(gather(desk_of(request).app))) + "\n", media_type=_FORMAT)
 
 
 _guarded_figures = guarded("viewer", _figures)
@@ -114,7 +113,7 @@ def _is_here(request: Request, desk: Desk) -> bool:
 
 def healthz(request: Request) -> Response:
     """200 "ok", or 503 and why. Names nothing: anybody may ask."""
-    app = app_of(request)
+    app = desk_of(request).app
     try:
         trouble = [sentence for check in CHECKS if (sentence := check(app, app.now()))]
     except StoreError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -13,14 +15,14 @@ from starlette.responses import Response
 from listener.desk.claims import Refused
 from listener.desk.context import Desk, Entry, desk_of, is_partial, page, user_of
 from listener.desk.doing import Order, do, matcher_of, parse_id, parse_order, shown, take_back, whole
-from listener.desk.filters import PERIODS, RATINGS, STATES, Wanted, active, choices, page_key, wanted
+from listener.desk.filters import PERIODS, RATINGS, STATES, Wanted, active, choices, page_key, unoffered, wanted
 from listener.desk.security import form_of, local_path, see_other
 from listener.desk.shown import rows
 from storage.records import stamp
 from storage.records_desk import OPEN, Filter, Page, View
 
 _PAGE = 50
-_AUDITS = 10
+_AUDITS = 20
 _BULK = 200
 _SHOWN = 50
 """Rows that an undo shows again."""
@@ -60,14 +62,17 @@ def _listed(request: Request, template: str, asked: Wanted, found: Page, states:
 
 def _frame(desk: Desk, user: str, request: Request, asked: Wanted, states: Sequence[str]) -> Mapping[str, Any]:
     """What stands around a list."""
+    people = [one.name for one in desk.store.users() if one.disabled_at is None and one.role != "viewer"]
+    offered = choices(desk.config, states)
     return {
-        "choices": choices(desk.config, states),
+        "choices": offered,
+        "kept": unoffered(asked, offered, people),
         "active": active(asked),
         "periods": PERIODS,
         "ratings": RATINGS,
-        "people": [one.name for one in desk.store.users() if one.disabled_at is None and one.role != "viewer"],
+        "people": people,
         "views": desk.store.views(user),
-        "counts": _counts(desk, asked.filter.brands),
+        "counts": partial(_counts, desk, asked.filter.brands),
         "more_pages": bool(page_key(request.query_params)),
     }
 
@@ -99,13 +104,15 @@ def bulk(request: Request) -> Response:
         raise HTTPException(400, f"At most {_BULK} mentions are worked on at once.")
     # One time for all, so that one undo takes all of them back.
     at = desk.now()
-    frozen = Desk(desk.store, desk.config, lambda: at, desk.templates, desk.address)
+    frozen = replace(desk, now=lambda: at)
     refused: list[str] = []
     for mention_id, seen in dict(chosen).items():
         try:
             do(frozen, mention_id, Order(action, value, user.name, seen))
         except Refused as error:
             refused.append(str(error))
+        except HTTPException as error:  # one that is not there is no reason to keep silent about the others
+            refused.append(error.detail)
     return see_other(back, _sum(len(dict(chosen)) - len(refused), refused))
 
 

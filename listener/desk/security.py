@@ -153,8 +153,9 @@ async def read_form(request: Request) -> None:
     request.state.body = await request.body()
     try:
         form = await request.form(max_files=0, max_fields=FIELD_LIMIT)
-    except ValueError as error:  # python-multipart's FormParserError is one
-        raise HTTPException(400, "The form cannot be read.") from error
+    except (ValueError, HTTPException) as error:  # python-multipart's FormParserError is a ValueError
+        sentence = f"The form cannot be read: it is cut off, brings a file, or has more than {FIELD_LIMIT} fields."
+        raise HTTPException(400, sentence) from error
     if any(_CONTROLS.search(name) or _CONTROLS.search(str(value)) for name, value in form.multi_items()):
         raise HTTPException(400, "The form holds control characters.")
     request.state.form = form
@@ -224,7 +225,8 @@ def _is_trusted(request: Request, address: str) -> bool:
 def _name_in(host: str) -> str:
     """Without the port, in lower case; "" when it is no host."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        split = urlsplit(f"//{host}")
+        return (split.hostname or "") if split.netloc == host and "@" not in host else ""
     except ValueError:
         return ""
 

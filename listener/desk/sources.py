@@ -10,7 +10,6 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from listener.app import App
 from listener.desk.context import Desk, Entry, desk_of, page
 from listener.desk.shown import When, when
 from listener.health import STATES, UNASKED, Health
@@ -39,19 +38,12 @@ def sources(request: Request) -> Response:
     return page(request, "sources.html", heard=shown, states=states, configured=bool(desk.config.sources))
 
 
-def app_of(desk: Desk) -> App:
-    """The composition root over the desk's own store, for what it alone puts together."""
-    app = App(desk.config, desk.now)
-    app.store = desk.store
-    return app
-
-
 def heard(desk: Desk) -> list[Heard]:
     """The worst first, those alike by name. Nothing is asked, and no watch made: `listener run` does that."""
-    app = app_of(desk)
     watches = [watch for watch in desk.store.watches() if watch.source in desk.config.sources]
-    found = [_heard(one, its, desk.now(), desk.zone) for one, its in zip(watches, app.healths(watches), strict=True)]
-    found += _unasked(app.unasked())
+    known = zip(watches, desk.app.healths(watches), strict=True)
+    found = [_heard(one, its, desk.now(), desk.zone) for one, its in known]
+    found += _unasked(desk.app.unasked())
     return sorted(found, key=lambda one: (-STATES.index(one.state), one.name))
 
 

@@ -102,7 +102,8 @@ def perform(subject: Subject, action: str, value: str, who: str, now: datetime, 
 
 def undone(subject: Subject, event: CaseEvent, who: str, now: datetime) -> Work:
     """Make the case again what it was before `event`, which must be the newest of the mention that is not undone. No
-    claim comes back. A case that was not there before stays, with nothing to do in it."""
+    claim comes back, and no work on a post that was taken away. A case that was not there before stays, with nothing to
+    do in it."""
     refuse_held(subject.case, who, now)
     if event.undone_at is not None:
         raise Refused("That was undone already.")
@@ -110,6 +111,8 @@ def undone(subject: Subject, event: CaseEvent, who: str, now: datetime) -> Work:
         raise Refused("There is nothing to undo.")
     before = from_json(event.before) or subject.case._replace(state="ignored", assignee="", due_at=None, flagged=0)
     after = _unclaimed(before)
+    if subject.post.deleted_at and after.state in OPEN:
+        after = after._replace(state="ignored", snoozed_until=None)
     made = _event(subject, now, who, "undone", event.id)
     # Itself nothing to undo: undoing again goes one step further back.
     return Work(made._replace(undone_at=made.happened_at), after, None, event.id)

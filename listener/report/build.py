@@ -17,7 +17,7 @@ from listener.nps.population import Population
 from listener.nps.sensitivity import Band, band, points
 from listener.report.gather import Known, gather, shortened
 from listener.report.sections import Sections
-from listener.report.trend import LONGEST, WEEKLY, Trend, Week, trend, weeks
+from listener.report.trend import LONGEST, WEEKLY, Trend, Week, edges_of_weeks, trend, week
 from storage.contract import Store
 from storage.records import Finding, moment, stamp
 from storage.records_nps import Seam, Variant
@@ -110,18 +110,18 @@ def build(
 ) -> Report:
     """`unasked` names sources that are configured and have no watch: they are expected, and were not heard."""
     window = (stamp(since), stamp(until))
-    with ThreadPoolExecutor(1) as aside:  # the database counts on another core meanwhile
-        counted = aside.submit(store.variants, brand, *window)
+    weekly = edges_of_weeks(since, until, zone) if WEEKLY <= until - since <= LONGEST else ()
+    with ThreadPoolExecutor(2) as aside:  # the database counts on other cores meanwhile
+        by_week = [aside.submit(week, store, brand, *edges, gate, unasked) for edges in weekly]
         told = aside.submit(_retold, store, brand, window, top)
         bad = aside.submit(_excerpts, store, brand, window, "detractor", top)
         good = aside.submit(_excerpts, store, brand, window, "promoter", top)
         sources = source_health(store, since, until, unasked)
-        measured = measure(store, brand, since, until, heard_share(sources), gate)
+        ballots, variants = store.counted(brand, *window)
+        measured = measure(store, brand, since, until, heard_share(sources), gate, ballots)
         both = store.seams(brand, stamp(before(since, until - since)), window[1])
         change = trend(store, brand, since, until, measured, gate, both, unasked)
-        by_week = weeks(store, brand, since, until, zone, gate, unasked) if WEEKLY <= until - since <= LONGEST else ()
         sections = gather(store, brand, since, until, zone, top, known, [source.source for source in sources])
-        variants = counted.result()
     return Report(
         brand=brand,
         since=since,
@@ -132,7 +132,7 @@ def build(
         band=band(variants),
         with_quarantined=_with_quarantined(measured.population, variants),
         trend=change,
-        weeks=by_week,
+        weeks=tuple(one.result() for one in by_week),
         seams=tuple(seam for seam in both if seam.noted_at >= window[0]),
         sources=sources,
         stories=told.result(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
@@ -111,12 +111,17 @@ def _votes(tallies: Iterable[Tally]) -> dict[str, Votes]:
 def weeks(
     store: Store, brand: str, since: datetime, until: datetime, zone: tzinfo, gate: Gate, unasked: Sequence[str] = ()
 ) -> tuple[Week, ...]:
+    return tuple(week(store, brand, *edges, gate, unasked) for edges in edges_of_weeks(since, until, zone))
+
+
+def edges_of_weeks(since: datetime, until: datetime, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
     """From Monday to Monday in `zone`, the first and the last as far as the window goes."""
-    told = []
     mondays = [begin for begin in midnights(since, until, zone) if begin.astimezone(zone).weekday() == 0]
-    edges = [since, *mondays, until]
-    for begin, end in pairwise(edges):
-        coverage = heard_share(source_health(store, begin, end, unasked))
-        measured = measure(store, brand, begin, end, coverage, gate)
-        told.append(Week(begin, end, measured.figures, measured.population.eligible))
-    return tuple(told)
+    return pairwise([since, *mondays, until])
+
+
+def week(store: Store, brand: str, since: datetime, until: datetime, gate: Gate, unasked: Sequence[str] = ()) -> Week:
+    """One by itself, for those who count several at once."""
+    coverage = heard_share(source_health(store, since, until, unasked))
+    measured = measure(store, brand, since, until, coverage, gate)
+    return Week(since, until, measured.figures, measured.population.eligible)

@@ -7,6 +7,7 @@ from importlib import import_module
 
 NAMES = {
     "alerts": "finding spikes in a year of little talk, against mean + 3 sd (--quick)",
+    "desk": "the lists of the review desk over a million mentions, ten people and a pull at once (--quick)",
     "ingest": "pulling feeds, against the `reader` library",
     "score": "scoring, against bare vaderSentiment",
     "schedule": "2,000 watches on one machine, against a job each in APScheduler",

@@ -28,7 +28,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests 
 sync_api.expect.set_options(timeout=20_000)  # machines that build are slow
 
 SHOTS = Path(__file__).parent / "shots"
-WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
+WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 360, "height": 740}
 
 _NAMES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (

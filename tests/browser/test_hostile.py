@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -19,24 +20,29 @@ from listener.desk.app import ENTRIES
 from listener.intake import Origin
 from storage.records import Arrival, stamp
 from storage.records_desk import View
-from tests.browser.conftest import LiveDesk, Visitors, says, visited
+from tests.browser.conftest import LiveDesk, Visitors, says, sync_api, visited
 from tests.browser.payloads import LIVE, PAYLOADS
+from tests.command import ACME
 from tests.conftest import NOW
 from tests.desk import DeskAt
 
-PARTS = 4
+PARTS = 2
 MARKUP = set("<>\"'")
 GENRES = ("post", "question", "comment", "review")
+CONFIG = ACME + "".join(
+    f"[[desk.snippets]]\nname = {json.dumps(payload[:60])}\ntext = {json.dumps(payload + ' {author}')}\n"
+    for payload in LIVE
+)
 DATA = ("application/json", "application/feed+json", "text/csv", "text/plain", "text/css", "text/javascript")
 
-INTRUDERS = """(drawn) => {
+INTRUDERS = """const intruders = (page, drawn) => {
   const found = window.ran === undefined ? [] : ["it ran"];
   const never = new Set(("applet audio base dialog embed frame frameset iframe image img listing marquee math noscript "
     + "object picture plaintext portal source style template video xmp").split(" "));
-  for (const one of document.querySelectorAll("*")) {
+  for (const one of page.querySelectorAll("*")) {
     const name = one.localName, tell = () => found.push(one.outerHTML.slice(0, 200));
     if (never.has(name) || (!drawn && one.namespaceURI !== "http://www.w3.org/1999/xhtml")) tell();
-    if (["script", "link", "meta"].includes(name) && one.parentNode !== document.head) tell();
+    if (["script", "link", "meta"].includes(name) && one.parentNode !== page.head) tell();
     if (name === "script" && !one.getAttribute("src")?.startsWith("/static/")) tell();
     if (name === "meta" && one.httpEquiv) tell();
     if (name === "form" && new URL(one.getAttribute("action"), location.href).origin !== location.origin) tell();
@@ -50,8 +56,21 @@ INTRUDERS = """(drawn) => {
     }
   }
   return found;
-}"""
+};
+"""
 """What stands in a page and came out of a text: elements and attributes that no page of the desk has."""
+
+HERE = f"(drawn) => {{ {INTRUDERS} return intruders(document, drawn); }}"
+READ = f"""async (addresses) => {{
+  {INTRUDERS}
+  const parser = new DOMParser(), found = [];
+  for (const address of addresses) {{
+    const page = parser.parseFromString(await (await fetch(address)).text(), "text/html");
+    found.push([page.querySelectorAll("#mention").length, ...intruders(page, false)]);
+  }}
+  return found;
+}}"""
+"""Reads pages as Chromium reads them, without going there: for each address, 1 for a mention's page and its intruders."""
 
 
 def posts(number: int, payload: str) -> list[Post]:
@@ -73,7 +92,7 @@ def posts(number: int, payload: str) -> list[Post]:
 def told(arrival: Arrival, payload: str) -> Arrival:
     """With the payload in what matcher and scorer say as well."""
     ((mention, score),) = arrival.mentions
-    said = {"label": "promoter", "confidence": 0.99, "language": payload[:35], "tags": payload}
+    said: dict[str, Any] = {"label": "promoter", "confidence": 0.99, "language": payload[:35], "tags": payload}
     spoken = mention._replace(why=json.dumps([payload]), scorer=payload, **said)
     scored = score._replace(explanation=json.dumps([[payload, 2.0], ["great", 3.1]]), scorer=payload, **said)
     return arrival._replace(mentions=((spoken, scored),))
@@ -95,6 +114,10 @@ def fill(desk: DeskAt) -> list[str]:
         assert answer.status_code in (303, 400), payload
         if payload[0] in "=@<":
             client.post("/praise/act", data={"mention": its_id, "action": "granted"})
+    for its_id, payload in zip(reversed(first), LIVE, strict=False):
+        colleague = desk.client(name=payload)
+        assert colleague.post(f"/mentions/{its_id}/act", data={"action": "label:detractor"}).status_code == 303
+        assert colleague.post(f"/mentions/{its_id}/act", data={"action": "assign"}).status_code == 303
     for number in range(0, len(PAYLOADS), 10):
         desk.store.save_view(View(clean(PAYLOADS[number], 60), "", "label=promoter", stamp(desk.now)))
     return first
@@ -102,7 +125,7 @@ def fill(desk: DeskAt) -> list[str]:
 
 @pytest.fixture(scope="module")
 def hostile(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Visitors, list[str]]]:
-    with LiveDesk(tmp_path_factory.mktemp("hostile"), now=NOW) as desk:
+    with LiveDesk(tmp_path_factory.mktemp("hostile"), CONFIG, now=NOW) as desk:
         ids = fill(desk)
         with visited(chromium, desk) as visitors:
             yield visitors, ids
@@ -119,7 +142,7 @@ def unwatched(hostile: tuple[Visitors, list[str]]) -> Iterator[None]:
 
 
 def is_calm(visitors: Visitors, page: Any, what: str, asked: Sequence[str], drawn: bool = False) -> None:
-    assert page.evaluate(INTRUDERS, drawn) == [], what
+    assert page.evaluate(HERE, drawn) == [], what
     assert visitors.watch.alarms == [], what
     assert set(visitors.watch.asked) <= set(asked), what
     visitors.watch.asked.clear()
@@ -137,18 +160,27 @@ def test_who_watches_notices_what_is_not_escaped(hostile: tuple[Visitors, list[s
     body = f"<a href='{payload}'>x</a>" if payload.startswith("javascript:") else f"<p>{payload}"
     page.route("**/raw", says(body))
     page.goto("/raw", wait_until="commit")
-    page.wait_for_timeout(50)
-    noticed = visitors.watch.alarms or page.evaluate(INTRUDERS, False)
-    assert noticed, payload
+    for _ in range(100):
+        page.wait_for_timeout(20)
+        with suppress(sync_api.Error):  # it has led elsewhere while it was asked
+            if visitors.watch.alarms or page.evaluate(HERE, False):
+                return
+    pytest.fail(f"nobody noticed {payload}")
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_runs_on_the_page_of_a_mention(hostile: tuple[Visitors, list[str]], part: int) -> None:
+    """All are read by Chromium, which shows that everything in them is text; a fifth, and what is LIVE, is gone to."""
     visitors, ids = hostile
-    page = visitors.context("bea").new_page()
-    for its_id, payload in list(zip(ids, PAYLOADS, strict=True))[part::PARTS]:
-        page.goto(f"/mentions/{its_id}")
-        assert page.locator("#mention").count() == 1, payload
+    page = visitors.enter("bea", path="/help")
+    known = list(zip(ids, PAYLOADS, strict=True))[part::PARTS]
+    for begin in range(0, len(known), 40):
+        some = known[begin : begin + 40]
+        found = page.evaluate(READ, [f"/mentions/{its_id}" for its_id, _ in some])
+        assert [(payload, one) for (_, payload), one in zip(some, found, strict=True) if one != [1]] == []
+    visitors.watch.asked.clear()
+    for its_id, payload in [*known[::5], *(one for one in known if one[1] in LIVE)]:
+        page.goto(f"/mentions/{its_id}", wait_until="domcontentloaded")
         # Opening what is flagged claims it.
         is_calm(visitors, page, payload, [f"GET /mentions/{its_id}", f"POST /mentions/{its_id}/act"])
 

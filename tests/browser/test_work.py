@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.records import stamp
-from tests.browser.conftest import Visitors, said, shot, sync_api
+from tests.browser.conftest import PHONE, Visitors, log_in, overflow, said, shot, sync_api
 from tests.desk import DeskAt
 from tests.made import ago, arrival, audit, case
 
@@ -201,7 +201,9 @@ def test_an_audited_mention_tells_nothing_until_it_is_labelled(
 
 
 def test_everything_works_without_javascript(visitors: Visitors, desk: DeskAt, mentions: list[str]) -> None:
-    page = visitors.enter("bea", java_script_enabled=False)
+    desk.add("bea")
+    page = visitors.enter(java_script_enabled=False)
+    log_in(page, "bea")
     row(page, mentions[1]).locator("button[value='label:passive']").click()
     said(page, "Labelled passive")
     assert states(desk, mentions)[1] == ("ignored", "passive")
@@ -213,6 +215,9 @@ def test_everything_works_without_javascript(visitors: Visitors, desk: DeskAt, m
     page.locator("#bulk button", has_text="Take").click()
     said(page, "Done for 2 mentions")
     assert states(desk, mentions)[2:4] == [("assigned", "")] * 2
+    row(page, mentions[4]).locator("button[value=snooze]").click()
+    said(page, "Snoozed until")
+    assert states(desk, mentions)[4] == ("waiting", "")
     page.locator("summary", has_text="State").click()
     page.locator("input[name=state][value=assigned]").check()
     page.locator("form.filters button").click()
@@ -228,3 +233,29 @@ def test_everything_works_without_javascript(visitors: Visitors, desk: DeskAt, m
     shot(page, "mention-without-javascript")
     page.locator(".who button").click()
     page.wait_for_url("**/login")
+
+
+def test_a_day_fits_on_a_phone(visitors: Visitors, desk: DeskAt, mentions: list[str]) -> None:
+    page = visitors.enter("bea", viewport=PHONE, has_touch=True)
+    first = row(page, mentions[0])
+    for name in ("label:promoter", "assign", "answered", "thanked", "snooze"):
+        box = first.locator(f"button[value='{name}']").bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], name
+        assert box["height"] >= 32, "as high as a finger needs"
+    first.locator("button[value='label:detractor']").tap()
+    said(page, "Labelled detractor")
+    for n in (1, 2):
+        page.locator(".pick").nth(n).tap()
+    expect(page.locator("#picked")).to_have_text("2 selected:")
+    page.locator("#bulk button", has_text="Answered").tap()
+    said(page, "Done for 2 mentions")
+    page.locator(".picker summary", has_text="State").tap()
+    page.locator("input[name=state][value=new]").tap()
+    page.locator("h1").tap()
+    page.wait_for_url("**/?state=new")
+    page.locator("a.said").first.tap()
+    page.wait_for_url("**/mentions/*")
+    page.locator("button[value=undo]").tap()
+    said(page, "Undone: labelled detractor")
+    assert overflow(page) <= 0
+    assert states(desk, mentions)[:4] == [("new", ""), ("answered", ""), ("answered", ""), ("new", "")]

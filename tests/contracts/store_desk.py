@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.contract import Store
-from storage.records import Arrival, stamp
-from storage.records_desk import OPEN, Case, Filter, Page, View
-from tests.conftest import NOW
-from tests.made import AT, ago, arrival, audit, author, case, event, mention, post, review, session, user
+from storage.records import Arrival
+from storage.records_desk import OPEN, Case, Filter, Page, Reminder, View
+from tests.made import AT, ago, alert, arrival, audit, author, case, event, mention, post, review, session, user
 
 ANY = Filter()
 
@@ -44,6 +42,11 @@ def all_of(ask: Any, limit: int = 2) -> list[str]:
         after = page.after
         if not after:
             return found
+
+
+def overdue(store: Store, hours: float) -> list[Case]:
+    """The cases that are overdue so many hours ago."""
+    return [item.case for item in store.overdue(ago(hours=hours)) if item.case]
 
 
 def answer(store: Store, of: Arrival, minute: int = 0) -> Case:
@@ -102,7 +105,7 @@ class DeskContract:
         assert whole is not None
         reopened = whole.events[-1]
         assert (reopened.what, reopened.who, reopened.happened_at) == ("reopened", "", ago(hours=-2.5))
-        assert reopened.detail == id_of(again) and store.overdue(ago(hours=-6)) == [after]
+        assert reopened.detail == id_of(again) and overdue(store, -6) == [after]
 
     def test_a_case_that_somebody_had_is_theirs_again(self, store: Store) -> None:
         first = flagged("1", handle="ann", thread="t", assignee="bob", state="assigned")
@@ -159,7 +162,7 @@ class DeskContract:
         store.add_page([Arrival(first.post._replace(deleted_at=AT), None)], AT)
         whole = store.whole(id_of(first))
         assert whole is not None and whole.item.post.text == ""
-        assert [one.what for one in whole.events] == ["answered", "reopened"]
+        assert [one.what for one in whole.events] == ["answered", "reopened", "taken away upstream"]
         assert not any(word in repr(whole.events) for word in ("Tuesday", "angry", "again"))
 
     # -- the queue
@@ -232,6 +235,14 @@ class DeskContract:
         assert sorted(shown(first)) == ["0", "1", "5"]
         assert next(item for item in first.items if item.audit_id).case == page[5].cases[0]
         assert shown(store.queue(ANY, AT, first.after, 5)) == ["2", "3", "4"]
+
+    def test_no_way_through_the_queue_tells_which_of_the_waiting_sample_are_flagged(self, store: Store) -> None:
+        page = [flagged("1", 1), flagged("2", 2), flagged("3", 3, state="assigned", assignee="bob"), flagged("4", 4)]
+        store.add_page(page, AT)
+        store.add_audit(*audit(*page[:3]))
+        assert shown(store.queue(ANY, AT, audits=0)) == ["3", "4"]
+        assert shown(store.queue(Filter(labels=("detractor",)), AT, audits=0)) == ["3", "4"]
+        assert sorted(shown(store.queue(ANY, AT, audits=10))) == ["1", "2", "3", "4"]
 
     def test_what_was_labelled_in_an_audit_or_taken_away_waits_no_more(self, store: Store) -> None:
         page = [arrival("1"), arrival("2"), arrival("3")]
@@ -334,6 +345,16 @@ class DeskContract:
         assert listed(store, labels=("detractor",)) == ["1"] == listed(store, labels=("no_opinion",))
         store.add_reviews([review(made, "passive", sampled_by="audit")])
         assert listed(store, labels=("detractor",)) == [] and listed(store, labels=("passive",)) == ["1"]
+
+    def test_a_filter_by_state_does_not_tell_which_of_those_that_wait_for_their_audit_are_flagged(
+        self, store: Store
+    ) -> None:
+        page = [flagged("1"), arrival("2"), flagged("3", state="answered"), flagged("4"), arrival("5")]
+        store.add_page(page, AT)
+        store.add_audit(*audit(*page[:3]))
+        assert listed(store, states=("new",)) == ["4", "2", "1"]
+        assert listed(store, states=("none",)) == ["5", "2", "1"]
+        assert listed(store, states=("answered",)) == ["3"]
 
     def test_words_are_found_in_title_text_and_author(self, store: Store) -> None:
         page = [
@@ -582,24 +603,64 @@ class DeskContract:
         assert whole is not None and [(one.what, one.who) for one in whole.events] == [("woken", "")]
         assert len(store.wake(ago(hours=-5), limit=1)) == 1
 
-    def test_a_case_past_its_time_is_reminded_of_once(self, store: Store) -> None:
+    def test_overdue_are_open_cases_past_their_time_that_are_awake_the_longest_overdue_first(
+        self, store: Store
+    ) -> None:
         page = [
-            flagged("1", 1),
             flagged("2", 2),
+            flagged("1", 1),
             flagged("3", 3),
             flagged("4", 1, state="answered"),
             flagged("5", due_at=None),
+            flagged("6", 1, state="waiting", snoozed_until=ago(hours=-5)),
         ]
         store.add_page(page, AT)
-        assert store.overdue(AT) == []
-        assert store.overdue(ago(hours=-2), limit=1) == list(page[0].cases)
-        assert store.overdue(ago(hours=-2)) == list(page[1].cases) and store.overdue(ago(hours=-2)) == []
-        before = page[0].cases[0]
+        assert overdue(store, 0) == []
+        assert overdue(store, -2) == [*page[1].cases, *page[0].cases] == overdue(store, -2)
+        assert [item.post for item in store.overdue(ago(hours=-2), limit=1)] == [page[1].post]
+
+    def test_a_case_is_reminded_of_once_for_as_long_as_its_time_is_the_same(self, store: Store) -> None:
+        made = flagged("1", 1)
+        store.add_page([made], AT)
+        (before,) = overdue(store, -2)
+        assert store.remind([Reminder(before, (alert(),))], ago(hours=-2)) == 1
+        assert overdue(store, -2) == []
         assert store.act(event(before), before._replace(assignee="bob"))
-        assert store.overdue(ago(hours=-2)) == []
+        assert overdue(store, -3) == []
         later = before._replace(assignee="bob", due_at=ago(hours=-4))
         assert store.act(event(before._replace(assignee="bob"), minute=1), later)
-        assert store.overdue(ago(hours=-3)) == list(page[2].cases) and store.overdue(ago(hours=-4)) == [later]
+        assert overdue(store, -3) == [] and overdue(store, -4) == [later]
+        assert [one.alert for one in store.deliveries()] == [alert()[0]]
+
+    def test_nothing_is_told_of_a_case_that_was_dealt_with_meanwhile(self, store: Store) -> None:
+        page = [flagged(str(number), 1) for number in range(4)]
+        store.add_page(page, AT)
+        found = [one.cases[0] for one in page]
+        answer(store, page[0])
+        snoozed = found[1]._replace(state="waiting", snoozed_until=ago(hours=-9))
+        assert store.act(event(found[1], "snoozed"), snoozed)
+        assert store.act(event(found[2], "labelled"), found[2]._replace(due_at=ago(hours=-9)))
+        assert store.remind([Reminder(found[3], ())], ago(hours=-2)) == 1
+        reminders = [Reminder(case, (alert(number),)) for number, case in enumerate(found)]
+        assert store.remind(reminders, ago(hours=-2)) == 0 == len(store.deliveries())
+
+    def test_a_post_that_is_taken_away_leaves_nothing_to_answer(self, store: Store) -> None:
+        assigned: dict[str, Any] = {"state": "waiting", "assignee": "ann", "snoozed_until": ago(hours=-1)}
+        page = [flagged("1", **assigned, claimed_by="ann", claimed_until=ago(hours=-1)), flagged("2"), arrival("3")]
+        store.add_page(page, AT)
+        answered = answer(store, page[1])
+        gone = [post(one.post.source_id, text="", fingerprint="gone", deleted_at=AT) for one in page]
+        store.add_page([Arrival(one, None) for one in gone], ago(hours=-3))
+        case = store.case(id_of(page[0]))
+        assert case is not None
+        assert (case.state, case.assignee, case.snoozed_until, case.claimed_by) == ("ignored", "ann", None, "")
+        whole = store.whole(id_of(page[0]))
+        assert whole is not None
+        closed = [(one.what, one.who, one.happened_at, one.undone_at) for one in whole.events]
+        assert closed == [("taken away upstream", "", ago(hours=-3), ago(hours=-3))]
+        assert store.case(id_of(page[1])) == answered and store.case(id_of(page[2])) is None
+        assert store.wake(ago(hours=-4)) == [] == overdue(store, -4)
+        assert not any(store.open_counts(AT).values())
 
     def test_closed_states_and_open_ones_are_all_there_are(self, store: Store) -> None:
         for number, state in enumerate(OPEN):
@@ -659,10 +720,11 @@ class DeskContract:
         assert store.bad_logins("bob", "2.2.2.2", ago(minutes=15)) == (1, 1)
         assert store.bad_logins("ann", "1.1.1.1", ago(minutes=-1)) == (0, 0)
 
-    def test_logins_are_forgotten_after_a_month(self, store: Store) -> None:
+    def test_logins_are_forgotten_from_before_a_time(self, store: Store) -> None:
+        store.note_login("ann", "1.1.1.1", ago(days=31), good=False)
         store.note_login("ann", "1.1.1.1", AT, good=False)
-        store.note_login("bob", "2.2.2.2", stamp(NOW + timedelta(days=31)), good=True)
-        assert store.bad_logins("ann", "1.1.1.1", ago(days=400)) == (0, 0)
+        assert store.forget_logins(AT) == 1 and store.forget_logins(AT) == 0
+        assert store.bad_logins("ann", "1.1.1.1", ago(days=400)) == (1, 1)
 
     # -- saved views
 

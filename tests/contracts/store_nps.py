@@ -107,7 +107,7 @@ class EstimatingContract:
         ]
         store.add_page(page, AT)
         store.set_standing(author("bob").id, "quarantined")
-        found = {tuple(one[:4]): tuple(one[4:]) for one in store.variants("Acme", *_FAR)}
+        found = {tuple(one[:4]): tuple(one[4:]) for one in store.counted("Acme", *_FAR)[1]}
         assert len(found) == 16
         plain = {"by_voice": False, "no_opinion": False, "news": False, "quarantined": False}
         for wanted, votes in (
@@ -119,8 +119,11 @@ class EstimatingContract:
             ({"by_voice": True, "no_opinion": True}, (1, 0.5)),
         ):
             assert found[tuple((plain | wanted).values())] == votes
-        assert [one[4:] for one in store.variants("Nobody", *_FAR)] == [(0, 0)] * 16
-        assert isinstance(store.variants("Acme", *_FAR)[0], Variant)
+        assert [one[4:] for one in store.counted("Nobody", *_FAR)[1]] == [(0, 0)] * 16
+        assert isinstance(store.counted("Acme", *_FAR)[1][0], Variant)
+        assert [store.counted("Acme", *_FAR)[0]] == store.ballots("Acme", *_FAR) and not store.counted("Nobody", *_FAR)[
+            0
+        ]
 
     def test_the_standing_of_an_author_holds_for_past_and_future_mentions(self, store: Store) -> None:
         store.add_page([arrival("1", handle="ann"), arrival("2", handle="ann", genre="news")], AT)

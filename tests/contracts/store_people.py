@@ -64,6 +64,23 @@ class PeopleContract:
                 break
         assert found == ["many", "new", "old"]
 
+    def test_who_says_much_else_is_known_by_their_praise(self, store: Store) -> None:
+        else_ = [arrival(str(n), handle="ann", label="no_opinion", at=ago(hours=1)) for n in range(120)]
+        store.add_page([*twice("ann", hours=50), *else_], AT)
+        (ann,) = store.advocates("Acme", *WINDOW).people
+        assert (ann.praise, ann.threads, ann.latest_at) == (2, 2, ago(hours=50))
+
+    def test_praise_that_a_person_labelled_adds_up_with_the_machines(self, store: Store) -> None:
+        made = [
+            arrival("1", handle="ann", at=ago(hours=9)),
+            arrival("2", handle="ann", label="passive", source="forum", at=ago(hours=5)),
+        ]
+        store.add_page(made, AT)
+        assert friends(store) == []
+        store.add_reviews([review(made[1], "promoter")])
+        (ann,) = store.advocates("Acme", *WINDOW).people
+        assert (ann.praise, ann.threads, ann.sources, ann.latest_at) == (2, 2, ("blogs", "forum"), ago(hours=5))
+
     def test_peoples_labels_override_the_machines(self, store: Store) -> None:
         wrong, unseen = twice("wrong"), twice("unseen", label="passive")
         store.add_page([*wrong, *unseen], AT)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from tests.program import HATED, LOVED, Ended, Program, alert_of_detractors, feed
+from tests.program import HATED, LOVED, Ended, Program, alert_of_detractors, feed, until
 from tests.standins.chat import ChatServer
 from tests.standins.feeds import FeedServer, Item
 
@@ -91,6 +91,7 @@ def test_a_service_reports_and_imports_share_one_file(tmp_path: Path) -> None:
         )
         crowd = Crowd(program, servers)
         with program.start("run") as service:
+            until(lambda: all(server.requests for server in servers), 30)
             with (
                 meanwhile(crowd.publish, errors),
                 meanwhile(crowd.report, errors),

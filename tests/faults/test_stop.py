@@ -5,12 +5,11 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from tests.program import HATED, LOVED, Program, Running, alert_of_detractors, feed
+from tests.program import HATED, LOVED, Program, Running, alert_of_detractors, feed, until
 from tests.standins.chat import ChatServer
 from tests.standins.feeds import FeedServer, Item
 from tests.standins.loopback import Asked, Told
@@ -35,13 +34,6 @@ class SlowFeed(FeedServer):
 def items(count: int, body: str = LOVED, scope: str = "a") -> list[Item]:
     now = datetime.now(UTC)
     return [Item(id=f"urn:{scope}:{n}", title=f"{n}", body=f"{body} {n}", published=now) for n in range(count)]
-
-
-def until(true: Callable[[], object], seconds: float = 15) -> None:
-    give_up = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < give_up, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def stopped(service: Running, number: signal.Signals) -> float:
