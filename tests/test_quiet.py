@@ -74,10 +74,10 @@ def test_what_is_no_span_is_refused_in_a_sentence(text: str) -> None:
 @pytest.mark.parametrize(
     ("now", "until"),
     [
-        (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 5, tzinfo=UTC)),  # the night an hour is skipped  # noqa: DTZ001
-        (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 6, tzinfo=UTC)),  # an hour is repeated  # noqa: DTZ001
-        (datetime(2026, 7, 1, 12, tzinfo=UTC), None),  # noqa: DTZ001
-        (datetime(2026, 7, 1, 5, tzinfo=UTC), None),  # seven on the dot  # noqa: DTZ001
+        (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 5, tzinfo=UTC)),  # the night an hour is skipped
+        (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 6, tzinfo=UTC)),  # an hour is repeated
+        (datetime(2026, 7, 1, 12, tzinfo=UTC), None),
+        (datetime(2026, 7, 1, 5, tzinfo=UTC), None),  # seven on the dot
     ],
 )
 def test_a_night_in_berlin_ends_at_seven_whatever_the_clocks_did(now: datetime, until: datetime | None) -> None:
@@ -86,4 +86,4 @@ def test_a_night_in_berlin_ends_at_seven_whatever_the_clocks_did(now: datetime, 
 
 def test_an_end_that_is_skipped_in_spring_comes_with_the_shift() -> None:
     quiet = parse_quiet("1:00-2:30")
-    assert quiet.until(datetime(2026, 3, 29, 0, 30, tzinfo=UTC), BERLIN) == datetime(2026, 3, 29, 1, tzinfo=UTC)  # noqa: DTZ001
+    assert quiet.until(datetime(2026, 3, 29, 0, 30, tzinfo=UTC), BERLIN) == datetime(2026, 3, 29, 1, tzinfo=UTC)

@@ -34,11 +34,13 @@ class Reader:
     browser: Any
     folder: Path
     alarms: list[str] = field(default_factory=list)
+    contexts: list[Any] = field(default_factory=list)
 
     def open(self, rendered: str, **look: Any) -> Any:
         path = self.folder / "report.html"
         path.write_text(rendered, encoding="utf-8", newline="")
         context = self.browser.new_context(**look)
+        self.contexts.append(context)
         context.on("request", lambda asked: asked.url == path.as_uri() or self.alarms.append(f"asked: {asked.url}"))
         context.on("console", lambda told: self.alarms.append(f"console: {told.text[:200]}"))
         context.on("weberror", lambda error: self.alarms.append(f"error: {error.error}"))
@@ -52,7 +54,7 @@ class Reader:
 def reader(chromium: Any, tmp_path: Path) -> Iterator[Reader]:
     made = Reader(chromium, tmp_path)
     yield made
-    for context in chromium.contexts:
+    for context in made.contexts:
         context.close()
     assert made.alarms == []
 
