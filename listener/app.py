@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from connectors.errors import FetchError
-from connectors.http import HttpClient, redact
+from connectors.redact import redact
 from listener import registry
 from listener.alerts.lookout import Lookout
 from listener.alerts.outbox import DrainReport, drain
@@ -43,6 +44,9 @@ from storage.records import Mention, Post, Run, Watch, stamp
 from storage.records_desk import Case
 from storage.records_scoring import WordRule
 from storage.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from connectors.http import HttpClient
 
 log = logging.getLogger(__name__)
 
@@ -253,6 +257,8 @@ class App:
         return mention_rules(self.config.settings.alerts)
 
     def _client(self, allow_private: Sequence[str]) -> HttpClient:
+        from connectors.http import HttpClient  # a tenth of a second that who only reads the store need not wait
+
         http = self.config.settings.http
         return HttpClient(
             user_agent=_user_agent(http.contact),

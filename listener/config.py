@@ -255,8 +255,12 @@ def _warnings(path: Path, settings: Settings, table: Mapping[str, Any]) -> list[
 def _sentences(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
     """A pydantic error as `key: what to do`, one for each mistake."""
     sentences = []
-    for one in error.errors(include_url=False, include_input=False):
-        key = prefix + _key(one["loc"])
+    errors = error.errors(include_url=False, include_input=False)
+    inner = {one["loc"][:-1] for one in errors}
+    for one in errors:
+        if one["type"] == "too_short" and one["loc"] in inner:
+            continue  # it has something, which is a mistake itself
+        key = (prefix + _key(one["loc"])).rstrip(".")
         if one["type"] == "extra_forbidden":
             known = sorted(_fields_at(model, one["loc"]))
             close = difflib.get_close_matches(str(one["loc"][-1]), known, 1)
@@ -265,8 +269,16 @@ def _sentences(error: ValidationError, model: type[BaseModel], prefix: str = "")
         elif one["type"] == "missing":
             sentences.append(f"{key}: is missing.")
         else:
-            sentences.append(f"{key}: {one['msg'].removeprefix('Value error, ')}.")
+            said = _PLAINER.get(one["type"]) or one["msg"].removeprefix("Value error, ")
+            sentences.append(f"{key}: {said}.")
     return sentences
+
+
+_PLAINER = {
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "tuple_type": 'must be a list, such as ["one", "two"]',
+}
 
 
 def _key(loc: tuple[int | str, ...]) -> str:

@@ -84,10 +84,9 @@ def _installed(group: str) -> dict[str, str]:
 
 
 def _find(what: str, name: str, built_in: dict[str, str], group: str, has: str = "options") -> Any:
-    installed = _installed(group)
-    path = built_in.get(name) or installed.get(name) or (name if ":" in name else "")
+    path = built_in.get(name) or _installed(group).get(name) or (name if ":" in name else "")
     if not path:
-        names = sorted({*built_in, *installed})
+        names = sorted({*built_in, *_installed(group)})
         close = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}."
         raise UnknownPlugin(f"no {what} type is called '{name}'; {hint}")

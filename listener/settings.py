@@ -227,7 +227,7 @@ class AlertSettings(_Table):
     channels: tuple[str, ...] = Field(min_length=1)
     brands: tuple[str, ...] = ()
     on: Literal["mention", "overdue", "spike", "drift", "nps", "theme", "source"] = "mention"
-    labels: tuple[Label, ...] = ("detractor",)
+    labels: tuple[Label, ...] = Field(default=("detractor",), min_length=1)
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     min_reach: int = Field(default=0, ge=0)
     max_rating: float | None = Field(default=None, ge=0, le=5)

@@ -53,5 +53,8 @@ CREATE TABLE snoozes (
 );
 
 CREATE INDEX deliveries_by_alert ON deliveries (alert_id);
-CREATE INDEX deliveries_by_channel ON deliveries (channel, state)
+CREATE INDEX deliveries_by_channel ON deliveries (channel, state);
+
+DROP INDEX IF EXISTS mentions_by_voice;
+CREATE INDEX mentions_by_voice ON mentions (voice, brand, at, matched, left_out, label, value)
 """

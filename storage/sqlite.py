@@ -30,7 +30,7 @@ from storage.sqlite_alerts import SqliteAlerts
 from storage.sqlite_connections import PATIENCE, Connections
 from storage.sqlite_desk import SqliteDesk
 from storage.sqlite_figures import SqliteFigures
-from storage.sqlite_migrations import migrations, refuse_newer
+from storage.sqlite_migrations import apply, pending
 from storage.sqlite_nps import SqliteNps
 from storage.sqlite_people import SqlitePeople
 from storage.sqlite_rules import HEARD_LONGER, SqliteRules
@@ -66,14 +66,12 @@ class SqliteStore(
         return str(self._path)
 
     def migrate(self) -> None:
-        ours = migrations()
         give_up = time.monotonic() + PATIENCE
-        with self._connections.translated() as db:
-            refuse_newer(db, self.place)
-            while ours.pending(db):
+        with self._read() as connection:
+            while pending(connection, self.place):
                 with self.claim("migrate") as mine:
                     if mine:
-                        ours.apply(db)
+                        apply(connection)
                         return
                 if time.monotonic() > give_up:
                     raise StoreBusy(f"{self.place}: another process has been migrating it for over a minute.")

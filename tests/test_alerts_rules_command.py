@@ -9,7 +9,7 @@ import pytest
 
 from listener.app import App
 from listener.config import load
-from storage.records import stamp
+from storage.records import Arrival, stamp
 from storage.records_states import RuleState
 from storage.sqlite import SqliteStore
 from tests.command import ACME, Command
@@ -108,6 +108,7 @@ def test_only_what_lasts_can_be_acknowledged(command: Command, store: SqliteStor
         (("try", "spikes", "--since", "soon"), "--since: 'soon' is not a point in time"),
         (("try", "spikes", "--since", "1h", "--until", "2h"), "the window is empty"),
         (("snooze", "spikes", "--for", "long"), "--for: 'long' is not a duration"),
+        (("snooze", "spikes", "--for", "0s"), "--for: 0 is no while; `listener alerts wake spikes` ends a snooze."),
         (("snooze", "spikes", "--for", "1h", "--brand", "Acne"), "there is no brand 'Acne'"),
         (("ack", "sources", "--brand", "Acme"), "is about sources, not about a brand"),
     ],
@@ -135,11 +136,24 @@ def test_trying_a_rule_on_mentions_says_what_would_have_been_told_and_sends_noth
     store.close()
 
 
+def test_trying_a_rule_says_nothing_of_what_was_imported(command: Command, store: SqliteStore) -> None:
+    def came(source: str) -> Arrival:
+        made = arrival(source, label="detractor", handle=source, source=source, text=f"acme broke {source}")
+        return made._replace(mentions=tuple((one._replace(backfill=1), score) for one, score in made.mentions))
+
+    store.add_page([came("blogs"), came("inbox")], AT)
+    store.close()
+    with clock(NOW + timedelta(hours=1)):
+        tried = command("alerts", "try", "unhappy", "--since", "2d").out
+    assert tried.endswith("1 alert in 2 days; nothing was sent.\n") and "acme broke blogs" in tried
+
+
 def test_trying_any_standing_rule_on_an_empty_database_says_nothing(command: Command, store: SqliteStore) -> None:
     store.close()
     with clock():
         for rule in ("spikes", "sources"):
             assert command("alerts", "try", rule, "--since", "2d").out == "0 alerts in 2 days; nothing was sent.\n"
+            assert command("alerts", "try", rule, "--since", "1h").out == "0 alerts in 1 hour; nothing was sent.\n"
 
 
 def test_an_author_is_told_of_once_as_new_even_within_a_page(command: Command, store: SqliteStore) -> None:

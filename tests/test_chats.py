@@ -15,6 +15,7 @@ from listener import registry
 from listener.alerts.channels.contract import Channel
 from listener.alerts.notice import Notice
 from listener.alerts.outbox import DrainReport, drain, replay
+from listener.alerts.policy import Policy
 from listener.alerts.rules import delivery
 from storage.records import Alert, stamp
 from storage.sqlite import SqliteStore
@@ -75,6 +76,9 @@ def channel_for(chats: Chats, name: str, **options: Any) -> Channel:
     return kind(name, kind.options.model_validate({**given.get(name, {"url": chats.address(name)}), **options}))
 
 
+ONE_BY_ONE = Policy(digest_above=1_000)
+
+
 def tell(store: SqliteStore, channel: str, notices: list[Notice], at: datetime) -> None:
     """Alerts that say `notices`, with a delivery each."""
     alerts = [Alert(f"a{n}", "rule", "Acme", None, stamp(at), one.to_json()) for n, one in enumerate(notices)]
@@ -89,7 +93,7 @@ def drain_all(store: SqliteStore, channel: Channel, http: HttpClient, clock: Clo
         opens = store.channel(channel.name)[0] or due
         clock.pause(max(0.0, (datetime.fromisoformat(max(due, opens)) - clock.time).total_seconds()))
         reports.append(
-            drain(store, {channel.name: channel}, http, clock, random.Random(7), patience=30, pause=clock.pause)
+            drain(store, {channel.name: channel}, http, clock, random.Random(7), pause=clock.pause, policy=ONE_BY_ONE)
         )
     return reports
 

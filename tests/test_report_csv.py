@@ -110,6 +110,14 @@ def test_figures_are_numbers_and_the_same_as_in_json(store: SqliteStore) -> None
     assert all(NUMBER.fullmatch(row[key]) for row in rows for key in ("value", "low", "high") if row[key])
 
 
+def test_authors_are_not_counted_as_mentions(store: SqliteStore) -> None:
+    rows = table(as_csv.render([full_report(store)]))
+    assert {row["name"]: row["unit"] for row in rows if row["section"] == "waterfall"} == {
+        **dict.fromkeys(("pool", "eligible", "scored", "opinion"), "mentions"),
+        "authors": "authors",
+    }
+
+
 def test_a_withheld_number_is_an_empty_cell_with_the_reason_beside_it(store: SqliteStore) -> None:
     (first, *_) = table(as_csv.render([report(store, OPEN)]))
     assert (first["name"], first["value"], first["low"]) == ("implied NPS", "", "")

@@ -145,6 +145,7 @@ def test_a_channel_that_refuses_for_good_is_told_apart(place: Place) -> None:
     ("arguments", "sentence"),
     [
         (("--send", "team"), "--send needs a period that has ended: say --yesterday, --last-week, or --until a date."),
+        (("--send", "team", "--until", "2030-01-01"), "as it is sent once: --until is in the future."),
         (("--yesterday", "--send", "taem"), "there is no channel 'taem'; there are: team, boss."),
         (("--yesterday", "--if-changed"), "--if-changed goes with --send CHANNEL."),
     ],
@@ -181,7 +182,7 @@ to = ["ann@example.org"]
         assert place(*YESTERDAY, "--send", "mail").out == "mail: sent.\n"
         (letter,) = server.mails
     html = letter.get_body(("html",))
-    assert letter["Subject"].startswith("Acme on 21 November 2026: no implied NPS, 1 mention. ")
+    assert letter["Subject"].startswith("Acme on 21 November 2026: 1 mention, no implied NPS: not enough ")
     assert html is not None and GOOD in html.get_content()
     assert [part.get_filename() for part in letter.iter_attachments()] == ["report.html"]
 
@@ -230,7 +231,7 @@ def test_a_quiet_week_is_no_news(store: SqliteStore) -> None:
     assert news(store, report(store)) == []
 
 
-@pytest.mark.parametrize(("days", "told"), [(3, ["1 newly overdue"]), (10, []), (-1, [])])
+@pytest.mark.parametrize(("days", "told"), [(3, ["1 answer newly overdue"]), (10, []), (-1, [])])
 def test_what_came_to_be_overdue_in_the_period_is_news(store: SqliteStore, days: float, told: list[str]) -> None:
     old = arrival("old", handle="ann", label="detractor", at=ago(days=20))
     store.add_page([old], AT)
@@ -265,6 +266,17 @@ def test_a_chat_is_told_the_figures_and_no_strangers_words(store: SqliteStore) -
     ]
     assert (told.type, told.report, told.brand) == ("report", "abc", "Acme")
     assert "export" not in told.to_json() and Notice.from_json(told.to_json()) == told
+
+
+def test_of_many_brands_each_has_a_line_and_the_title_keeps_the_date(store: SqliteStore) -> None:
+    store.add_page([arrival("1")], AT)
+    told = notice_of([report(store)] * 4, "abc", NOW)
+    assert told.title == "4 brands from 15 November 2026 to 22 November 2026"
+    assert (
+        told.text.splitlines()
+        == ["Acme: 1 mention, no implied NPS: not enough opinions (n = 1 authors, 3 needed)."] * 4
+    )
+    assert told.facts[0] == ("Acme", "implied NPS: no number; 1 mention; open cases: 0")
 
 
 # -- by the timetable of `listener run`

@@ -390,6 +390,16 @@ def test_a_clock_set_back_does_not_make_a_tick_wait_for_it(desk: Desk) -> None:
     assert desk.now == NOW - timedelta(hours=1)
 
 
+def test_chores_go_on_when_the_clock_is_set_back(desk: Desk) -> None:
+    desk.rota.tick()
+    desk.engine.take()
+    desk.now -= timedelta(hours=2)
+    desk.rota.tick()
+    assert {"settle", "remind", "rules", "tidy"} <= {*desk.engine.take()}
+    desk.rota.tick()
+    assert desk.engine.take() == []
+
+
 def test_a_watch_of_a_newer_configuration_is_told_once_and_costs_the_others_nothing(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:

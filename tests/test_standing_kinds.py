@@ -26,6 +26,7 @@ from listener.nps.estimate import Gate
 from listener.settings import AlertSettings
 from storage.records import Arrival, Watch, stamp
 from storage.records_nps import Draw
+from storage.records_states import RuleState
 from storage.sqlite import SqliteStore
 from tests.made import arrival, audit, mention, run, watch
 
@@ -336,4 +337,18 @@ def test_a_source_that_is_configured_no_longer_is_not_said_to_be_well() -> None:
 
 def test_of_a_source_with_several_questions_it_is_told_how_many_fail() -> None:
     well = watch("forum", "other", last_outcome="ok", last_run_at=stamp(_BEGIN))
-    assert _titles(_failing(), well) == ["1 of 2 questions put to forum are down"]
+    assert _titles(_failing(), well) == ["1 of 2 questions put to forum is down"]
+    assert _titles(_failing(), watch("forum", "third")._replace(**_failing()._asdict() | {"id": "3"}), well) == [
+        "2 of 3 questions put to forum are down"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("later", "said"), [(-1.0, "0 minutes"), (1 / 60, "1 minute"), (1.5, "90 minutes"), (9, "9 hours"), (49, "2 days")]
+)
+def test_how_long_it_was_down_is_said_in_whole_words_whatever_the_clock_did(later: float, said: str) -> None:
+    state = RuleState("sources", "", "forum", stamp(_BEGIN), "", 1, None)
+    rule = SourceRule(lambda at: [Asked(watch("forum"), None)], _HOUR)
+    list(rule.look("", _BEGIN, {}))
+    well = rule.over(state, _BEGIN + later * _HOUR)
+    assert well is not None and f"in trouble {said} ago;" in well.reasons[0]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from storage import sqlite_lists
+from storage import sql_nps, sqlite_lists
 from storage.claims import claims_beside
 from storage.errors import NewerSchema, StoreError, StoreFull
 from storage.records import PageCount
@@ -293,3 +293,16 @@ def test_pages_that_may_read_few_rows_are_short_and_lose_nothing(
             monkeypatch.setattr(sqlite_lists, name, few)
         assert [all_of(ask, 2) for ask in asks] == whole == [all_of(ask, 50) for ask in asks]
     assert all(whole) or wanted.text == "nowhere"
+
+
+@pytest.mark.parametrize("most", [True, False])
+def test_voices_are_counted_on_an_index_alone(store: SqliteStore, most: bool) -> None:
+    """A million mentions take seconds where SQLite prefers another of its indexes."""
+    by = "SCAN mentions USING COVERING INDEX mentions_by_voice"
+    if not most:
+        by = "SEARCH mentions USING COVERING INDEX mentions_by_time (brand=? AND at>? AND at<?)"
+    counted = sql_nps.counted({"", "news"}, voice_by_voice=most)[1]
+    with store._read() as connection:
+        for statement in (counted, sql_nps.ballots("", voice_by_voice=most)):
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", ("Acme", AT, AT)).fetchall()
+            assert by in [step[-1] for step in plan]

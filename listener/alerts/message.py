@@ -82,7 +82,7 @@ class Message:
     @property
     def short(self) -> str:
         """For a notification, where there is room for one line."""
-        said = self.title or " ".join(self.quote.split())
+        said = self.title or " · ".join(filter(None, map(one_line, self.quote.split("\n")))).replace(". · ", ". ")
         return f"{self.head}: {said}" if said else self.head
 
 

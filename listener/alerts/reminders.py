@@ -35,9 +35,9 @@ def remind(
     """Put cases whose snooze has ended back to work, then raise alerts for each that is past its time; how many cases
     were found so. Raises StoreError.
 
-    In slices, so that nobody waits for the write lock for long. A case that no rule wants, or only rules that are `quiet`,
-    is passed for good, as those are that were told. Without any rule on "overdue" none is: the first such rule tells what
-    is overdue by then."""
+    In slices, so that nobody waits for the write lock for long. A case that no rule wants, or only rules that are
+    `quiet`, is passed for good, as those are that were told. Without any rule on "overdue" none is: the first such rule
+    tells what is overdue by then."""
     at = stamp(now)
     while store.wake(at, _SLICE):
         pass
@@ -62,9 +62,10 @@ def _reminders(
 
 
 def _raised(item: Item, case: Case, rules: Sequence[Rule], settings: Settings, now: str) -> tuple[Raised, ...]:
-    """Of a post that was taken away there is nothing to tell; of others by the label that holds, of which a person is
-    sure."""
-    if item.post.deleted_at:
+    """Of a post that was taken away there is nothing to tell, nor of history that nobody has touched and that was
+    overdue before anybody here could know of it; of others by the label that holds, of which a person is sure."""
+    history = item.mention.backfill and case.state == "new" and (case.due_at or "") <= case.opened_at
+    if item.post.deleted_at or history:
         return ()
     review, judged = item.review, item.mention
     if review is not None:

@@ -75,7 +75,7 @@ class Work:
                 self.store.record_attempt(one.delivery.id, "dead", one.delivery.next_try_at, reason, None)
             self.tally.dead += len(waiting)
         self.tally.errors.append(f"{channel}: {reason}")
-        self.tell("channel_stopped", channel, reason)
+        self.tell("channel_stopped", channel, reason.removeprefix("Stopped: "))
 
 
 class Sender:
@@ -148,6 +148,7 @@ class Sender:
 
     def _due(self) -> deque[Outgoing]:
         """What is to be sent now, oldest first: no flood of it one by one, and together what was held back."""
+        again = False
         while True:
             due = self._store.waiting(self._name, stamp(self._now()), ROW_LIMIT)
             if until := self._quiet_until():
@@ -159,11 +160,13 @@ class Sender:
             told = {member for one in due for member in members_of(one)}
             self._mark_told([one for one in due if one.delivery.id in told])
             due = [one for one in due if one.delivery.id not in told]
-            if not self._folded(due):
+            if not self._folded(due, again):
                 return deque(due)
+            again = True
 
-    def _folded(self, due: Sequence[Outgoing]) -> bool:
-        """Make one digest of those of `due` that are not to be told one by one; whether there were any."""
+    def _folded(self, due: Sequence[Outgoing], again: bool) -> bool:
+        """Make one digest of those of `due` that are not to be told one by one; whether there were any. `again`: the
+        digest among them was made a moment ago, and what is beside it is the rest."""
         policy = self._work.policy
         joining = [one for one in due if joins(one)]
         digests = [one for one in joining if members_of(one) and not one.delivery.attempts]
@@ -171,8 +174,9 @@ class Sender:
         # More than ROW_LIMIT come in several parts, and are one message all the same.
         chosen = digests + held if held else []
         if len(chosen) < 2:
-            flood = [one for one in joining if not members_of(one)][: -policy.digest_above]
-            chosen, held = (digests + flood, []) if flood else ([], [])
+            singles = [one for one in joining if not members_of(one)]
+            flood = len(singles) > policy.digest_above or (again and digests and singles)
+            chosen, held = (digests + singles, []) if flood else ([], [])
         if not chosen:
             return False
         self._store.add_alerts([collapse(self._name, chosen, held=bool(held), desk=policy.desk)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from listener.alerts.rules.mention import Raised, Rule, raise_alerts
@@ -22,15 +22,25 @@ class _Awake(StoredPast):
 
 
 def would_raise(
-    store: Store, rules: Sequence[Rule], name: str, since: datetime, until: datetime, max_age: timedelta, desk: str
+    store: Store,
+    rules: Sequence[Rule],
+    name: str,
+    since: datetime,
+    until: datetime,
+    max_age: timedelta,
+    desk: str,
+    sources: Collection[str],
 ) -> Iterator[Raised]:
     """The alerts of the rule of that name for mentions found in the window, the oldest first; `rules` are all, in their
-    order, as a channel is told once. Labels are those that the machine gives at present."""
+    order, as a channel is told once. Labels are those that the machine gives at present. History that came from none of
+    the `sources` was imported, which never tells anything."""
     past = _Awake(store, lambda: until)
     wanted = Filter(since=stamp(since - max_age), until=stamp(until + max_age))
     found = [item for item in _stored(store, wanted) if stamp(since) <= item.mention.found_at < stamp(until)]
     for item in sorted(found, key=lambda one: (one.mention.found_at, one.mention.id)):
         mention = item.mention
+        if mention.backfill and item.post.source not in sources:
+            continue
         if item.post.deleted_at or not any(rule.wants_new(mention, item.post, item.reach) for rule in rules):
             continue
         pairs = [(mention, score) for score in store.scores_of(mention.id)[-1:]]

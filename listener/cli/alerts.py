@@ -14,9 +14,10 @@ from listener.alerts.notice import test_notice as notice_of_a_test
 from listener.alerts.outbox import DrainReport, drop, replay
 from listener.alerts.rules import delivery
 from listener.cli.alerts_rules import COMMANDS
-from listener.cli.main import NOTHING_WORKED, PARTLY, opened, unknown
-from storage.records import Alert, Outgoing, stamp
+from listener.cli.main import NOTHING_WORKED, PARTLY, counted, opened, unknown
+from storage.records import Alert, Outgoing, moment, stamp
 
+_NOT_YET = "not sent yet, as it may not be written to before its time (pace, another process at it)"
 _STATES = ("waiting", "sent", "dead", "dropped", "withdrawn")
 
 
@@ -39,13 +40,16 @@ def list_command(ctx: click.Context, state: Any, channel: str, limit: int, as_js
     """List deliveries, the newest alert first."""
     with opened(ctx) as app:
         page = app.store.delivery_page(channel, state, limit=limit)
+        zone = app.config.settings.zone
     rows = page.deliveries
     if as_json:
         _print([_as_dict(row) for row in rows])
         return 0
     for row in rows:
         one, about = row.delivery, f"{row.alert.brand}: " if row.alert.brand else ""
-        click.echo(f"{one.id} {one.state:<8} {one.channel:<14} tries {one.attempts:<2} {about}{_said(row)}")
+        at = f"{moment(row.alert.raised_at).astimezone(zone):%Y-%m-%d %H:%M}"
+        where = f"{one.id} {at} {one.state:<8} {one.channel:<14} tries {one.attempts:<2}"
+        click.echo(f"{where} {one_line(row.alert.rule)}: {about}{_said(row)}")
         if one.last_error:
             click.echo(f"    {one.last_error}")
     if not rows:
@@ -76,7 +80,7 @@ def test_command(ctx: click.Context, channel: str, as_json: bool) -> int:
     elif ours.state == "sent":
         click.echo(f"{channel}: the test message was taken.")
     else:
-        click.echo(f"{channel}: {ours.last_error or 'not sent'}; it is {ours.state}.", err=True)
+        click.echo(f"{channel}: {ours.last_error or _NOT_YET}; it is {ours.state}.", err=True)
     return 0 if ours.state == "sent" else NOTHING_WORKED
 
 
@@ -91,15 +95,24 @@ def replay_command(ctx: click.Context, ids: tuple[str, ...], everything: bool, c
     if not (ids or everything or channel):
         raise click.UsageError("say which: ids from `listener alerts list --state dead`, --channel NAME, or --all.")
     with opened(ctx) as app:
+        known = {*app.config.channels, *(name for name, _ in app.store.delivery_counts("dead"))}
+        if channel and channel not in known:
+            raise unknown("channel", channel, app.config.channels)
         revived = replay(app.store, app.now(), channel=channel, delivery_ids=ids)
         delivered: DrainReport = app.deliver()
     if as_json:
         _print({"replayed": revived, **delivered._asdict()})
     else:
-        click.echo(f"{revived} deliveries try again: {delivered.sent} messages sent, {delivered.waiting} waiting.")
+        sent = f"{counted(delivered.sent, 'message')} sent, {delivered.waiting} waiting"
+        again = "delivery tries" if revived == 1 else "deliveries try"
+        click.echo(f"{revived} {again} again: {sent}.")
+        if revived < len(set(ids)):
+            click.echo(f"  {len(set(ids)) - revived} of the ids named nothing dead or dropped.", err=True)
         for error in delivered.errors:
             click.echo(f"  {error}", err=True)
-    return 0 if not delivered.errors else NOTHING_WORKED if not delivered.sent else PARTLY
+    if not delivered.errors:
+        return NOTHING_WORKED if ids and not revived else 0
+    return PARTLY if delivered.sent else NOTHING_WORKED
 
 
 @alerts_command.command("drop")
@@ -113,9 +126,9 @@ def drop_command(ctx: click.Context, ids: tuple[str, ...], as_json: bool) -> int
     if as_json:
         _print({"dropped": dropped, "left": len(set(ids)) - dropped})
     else:
-        click.echo(f"{dropped} deliveries dropped.")
+        click.echo(f"{dropped} {'delivery' if dropped == 1 else 'deliveries'} dropped.")
         if dropped < len(set(ids)):
-            click.echo(f"  {len(set(ids)) - dropped} of the ids are neither waiting nor dead.", err=True)
+            click.echo(f"  {len(set(ids)) - dropped} of the ids named nothing that is waiting or dead.", err=True)
     return 0 if dropped == len(set(ids)) else PARTLY if dropped else NOTHING_WORKED
 
 

@@ -15,7 +15,7 @@ from listener.alerts.message import one_line
 from listener.alerts.notice import Notice
 from listener.alerts.rules.configured import mention_rules, standing_rules
 from listener.alerts.tryout import would_raise
-from listener.cli.main import NOTHING_WORKED, opened, unknown
+from listener.cli.main import NOTHING_WORKED, counted, opened, unknown
 from listener.quantities import parse_duration, parse_when
 from listener.settings import AlertSettings
 from storage.records import moment, stamp
@@ -69,7 +69,7 @@ def try_command(ctx: click.Context, rule: str, since: str, until: str, as_json: 
     if as_json:
         _print(rows)
     else:
-        click.echo(f"{told} alerts in {_span(end - begin)}; nothing was sent.")
+        click.echo(f"{counted(told, 'alert')} in {_span(end - begin)}; nothing was sent.")
     return 0
 
 
@@ -100,6 +100,8 @@ def snooze_command(ctx: click.Context, rule: str, length: str, brand: str) -> in
         span = parse_duration(length)
     except ValueError as error:
         raise click.UsageError(f"--for: {error}.") from error
+    if not span:
+        raise click.UsageError(f"--for: 0 is no while; `listener alerts wake {rule}` ends a snooze.")
     with opened(ctx) as app:
         _named(app, rule, brand)
         until = app.now() + min(span, timedelta(days=366))
@@ -180,7 +182,8 @@ def _tried(app: Any, alert: AlertSettings, since: datetime, until: datetime) -> 
     settings = app.config.settings
     if alert.on == "mention":
         rules, age = mention_rules(settings.alerts), settings.alerting.max_alert_age
-        for one, _ in would_raise(app.store, rules, alert.name, since, until, age, settings.desk.address):
+        asked, address = app.config.sources, settings.desk.address
+        for one, _ in would_raise(app.store, rules, alert.name, since, until, age, address, asked):
             notice = Notice.from_json(one.notice)
             said = notice.title or notice.text
             yield _row(one.brand, one.raised_at, notice.type, f"{notice.label}: {said}", notice.reasons, notice.url)
@@ -214,7 +217,7 @@ def _local(at: datetime, zone: tzinfo) -> str:
 
 def _span(span: timedelta) -> str:
     hours = span / timedelta(hours=1)
-    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    return counted(round(hours), "hour") if hours < 48 else counted(round(hours / 24), "day")
 
 
 def _print(document: object) -> None:

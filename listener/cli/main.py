@@ -133,3 +133,8 @@ def _run() -> int:
             err=True,
         )
         return NOTHING_WORKED
+
+
+def counted(number: int, what: str) -> str:
+    """'1 alert', '2 alerts'."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

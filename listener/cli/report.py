@@ -83,7 +83,9 @@ def _send(
     for name in channels:
         if name not in app.config.channels:
             raise unknown("channel", name, app.config.channels)
-    since, until = window.between(app.config.settings.zone, app.now())
+    since, until = window.between(app.config.settings.zone, now := app.now())
+    if until > now:
+        raise click.UsageError("--send needs a period that has ended, as it is sent once: --until is in the future.")
     wanted = Wanted(chosen(app, brands), since, until, tuple(dict.fromkeys(channels)), if_changed)
     reports = gather(app, since, until, brands, top) if output or None in told(app, wanted).values() else []
     if output:

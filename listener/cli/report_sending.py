@@ -85,7 +85,10 @@ def _said(app: Any, earlier: Outgoing | None, now: Outgoing | None) -> tuple[str
         at = f"{moment(one.sent_at or one.next_try_at).astimezone(app.config.settings.zone):%Y-%m-%d %H:%M}"
         return f"this report was sent at {at} already: not sent again.", True
     if one.state == "waiting" and not one.last_error:
-        return "waits until the channel may be written to again (quiet hours, pace).", True
+        return (
+            "waits until the channel may be written to again (quiet hours, pace, another process at it).",
+            True,
+        )
     if one.state == "waiting":
         return f"not sent yet, it will be tried again: {one.last_error}", False
     return f"{one.state}: {one.last_error} `listener alerts replay {one.id}` tries again.", False

@@ -95,7 +95,7 @@ class Rota:
         """Hand out everything that is due by now, and at its time what comes due before the next tick."""
         now = self._app.now()
         for chore in self._chores:
-            if chore.due <= now:
+            if chore.due <= now or chore.due > now + chore.every:  # the machine's clock was set back
                 chore.due = now + chore.every
                 self._engine.submit(Job(chore.name, chore.name, chore.work))
         for job in self._reports.due(now):

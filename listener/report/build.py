@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from listener.coverage import SourceHealth, before, heard_share, source_health
 from listener.intake import readable
-from listener.measure import Measured, measure
+from listener.measure import Measured, measured, read
 from listener.nps.estimate import Figure, Gate
 from listener.nps.population import Population
 from listener.nps.sensitivity import Band, band, points
 from listener.report.gather import Known, gather, shortened
 from listener.report.sections import Sections
-from listener.report.trend import LONGEST, WEEKLY, Trend, Week, edges_of_weeks, trend, week
+from listener.report.trend import LONGEST, WEEKLY, Trend, Week, edges_of_weeks, read_week, reckoned_week, trend
 from storage.contract import Store
 from storage.records import Finding, moment, stamp
 from storage.records_nps import Seam, Variant
@@ -110,29 +110,34 @@ def build(
 ) -> Report:
     """`unasked` names sources that are configured and have no watch: they are expected, and were not heard."""
     window = (stamp(since), stamp(until))
-    weekly = edges_of_weeks(since, until, zone) if WEEKLY <= until - since <= LONGEST else ()
-    with ThreadPoolExecutor(2) as aside:  # the database counts on other cores meanwhile
-        by_week = [aside.submit(week, store, brand, *edges, gate, unasked) for edges in weekly]
-        told = aside.submit(_retold, store, brand, window, top)
+    weekly = [*edges_of_weeks(since, until, zone)] if WEEKLY <= until - since <= LONGEST else []
+    # The database counts on other cores what takes it long, while this thread looks up and reckons what is short: two
+    # threads that both run Python would wait for each other at every row.
+    with ThreadPoolExecutor(2) as aside:
+        counting = aside.submit(store.counted, brand, *window)
+        draws = store.audits(brand)
+        by_week = [aside.submit(read_week, store, brand, *edges, unasked, draws) for edges in weekly]
         bad = aside.submit(_excerpts, store, brand, window, "detractor", top)
         good = aside.submit(_excerpts, store, brand, window, "promoter", top)
+        told = aside.submit(_retold, store, brand, window, top)
         sources = source_health(store, since, until, unasked)
-        ballots, variants = store.counted(brand, *window)
-        measured = measure(store, brand, since, until, heard_share(sources), gate, ballots)
-        both = store.seams(brand, stamp(before(since, until - since)), window[1])
-        change = trend(store, brand, since, until, measured, gate, both, unasked)
         sections = gather(store, brand, since, until, zone, top, known, [source.source for source in sources])
+        both = store.seams(brand, stamp(before(since, until - since)), window[1])
+        weeks = tuple(reckoned_week(*edges, one.result(), gate) for edges, one in zip(weekly, by_week, strict=True))
+        ballots, variants = counting.result()
+        now = measured(read(store, brand, since, until, ballots, draws), heard_share(sources), gate)
+        change = trend(store, brand, since, until, now, gate, both, unasked)
     return Report(
         brand=brand,
         since=since,
         until=until,
         zone=zone,
-        measured=measured,
+        measured=now,
         undated=store.undated(brand),
         band=band(variants),
-        with_quarantined=_with_quarantined(measured.population, variants),
+        with_quarantined=_with_quarantined(now.population, variants),
         trend=change,
-        weeks=tuple(one.result() for one in by_week),
+        weeks=weeks,
         seams=tuple(seam for seam in both if seam.noted_at >= window[0]),
         sources=sources,
         stories=told.result(),

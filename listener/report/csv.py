@@ -102,7 +102,8 @@ def _counts(report: Report) -> Iterator[Row]:
     people = report.population
     yield from (_row("labels", label, people.labels[label]) for label in words.NAMES)
     yield from (_row("labels", f"unscored ({reason})", n) for reason, n in sorted(people.unscored.items()))
-    yield from (_row("waterfall", step, left, text=why) for step, left, why in words.waterfall(report))
+    for step, left, why in words.waterfall(report):
+        yield _row("waterfall", step, left, "authors" if step == "authors" else "mentions", text=why)
     for source, counts in sorted(people.by_source.items()):
         yield from (_row("labels by source", label, n, source=source) for label, n in sorted(counts.items()))
     for day in report.sections.days:

@@ -26,7 +26,7 @@ def news(store: Store, report: Report, unasked: Sequence[str] = ()) -> list[str]
     elif lost := _lost(store, report, unasked):
         told.append(f"no longer heard: {', '.join(lost)}")
     if late := _newly_late(store, report):
-        told.append(f"{late} newly overdue")
+        told.append(f"{late:,} answer{'s' if late > 1 else ''} newly overdue")
     return told
 
 

@@ -187,8 +187,10 @@ def gaps_of(source: str, report: Report) -> str:
     told: dict[str, list[str]] = {}
     for first, last, how in found[-_MOST_GAPS:]:
         told.setdefault(how, []).append(first if first == last else f"{first} to {last}")
-    earlier = [f"{len(found) - _MOST_GAPS} gaps before those"] if len(found) > _MOST_GAPS else []
-    return "; ".join([f"{how} {', '.join(days)}" for how, days in told.items()] + earlier)
+    earlier = [f"{_many(len(found) - _MOST_GAPS, 'gap')} before those"] if len(found) > _MOST_GAPS else []
+    said = "; ".join([f"{how} {', '.join(days)}" for how, days in told.items()] + earlier)
+    # Runs are counted by such days, which are not those of the report.
+    return f"{said} (UTC days)" if said and getattr(report.zone, "key", "UTC") != "UTC" else said
 
 
 def _byline(quote: Quote, report: Report) -> str:

@@ -13,6 +13,8 @@ from listener.report.build import Report
 from storage.records import Alert, Delivery, stamp
 
 RULE = "report"
+_FEW = 3
+"""More brands than these are told in a line each, and not by name in the title: the date would be lost."""
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -41,13 +43,16 @@ def notice_of(
 ) -> Notice:
     """`stored` is the id of the stored report in HTML, `address` that of the desk ("" nobody knows it)."""
     one = reports[0] if len(reports) == 1 else None
+    lines = None if len(reports) <= _FEW else 1
     narrowed = f"?{urlencode({'brand': one.brand})}" if one else ""
     return Notice(
         type="report",
         found_at=stamp(now),
         brand=one.brand if one else "",
         title=_title(reports),
-        text="\n".join(line for report in reports for line in _lines(report, "" if one else f"{report.brand}: ")),
+        text="\n".join(
+            line for report in reports for line in _lines(report, "" if one else f"{report.brand}: ")[:lines]
+        ),
         facts=tuple(_facts(one)) if one else tuple((report.brand, _in_short(report)) for report in reports),
         reasons=tuple(reasons),
         desk=f"{address}/dashboard{narrowed}" if address else "",
@@ -56,7 +61,8 @@ def notice_of(
 
 
 def _title(reports: Sequence[Report]) -> str:
-    return f"{', '.join(report.brand for report in reports)} {_when(reports[0])}"
+    few = len(reports) <= _FEW
+    return f"{', '.join(report.brand for report in reports) if few else f'{len(reports)} brands'} {_when(reports[0])}"
 
 
 def _when(report: Report) -> str:
@@ -73,7 +79,7 @@ def _lines(report: Report, whose: str) -> list[str]:
     """What there is to know at once, a sentence a line; nothing that a stranger said but the words of themes."""
     found = report.sections
     lines = [
-        f"{_figure(report)}, {_mentions(report)}.",
+        _figure(report),
         f"Change: {words.change(report)}.",
         f"Answers: {section_words.unanswered(found.unanswered)}.",
     ]
@@ -95,7 +101,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 
 def _in_short(report: Report) -> str:
-    return f"implied NPS {_number(report)}; {_mentions(report)}; {_cases(report)} open"
+    return f"implied NPS: {_number(report)}; {_mentions(report)}; open cases: {_cases(report)}"
 
 
 def _mentions(report: Report) -> str:
@@ -110,7 +116,9 @@ def _cases(report: Report) -> str:
 
 
 def _figure(report: Report) -> str:
-    return f"Implied NPS {_number(report)}" if report.inps.estimate else "no implied NPS"
+    if report.inps.estimate is None:
+        return f"{_mentions(report)}, no implied NPS: {report.inps.reason}."
+    return f"Implied NPS {_number(report)}, {_mentions(report)}."
 
 
 def _number(report: Report) -> str:

@@ -57,7 +57,7 @@ class SourceRule:
         if state.key not in self._asked:
             return None  # it is configured no longer
         span = at - moment(state.fired_at)
-        reasons = (f"It was in trouble when it was told {_span(span)} ago; what it had missed is caught up with.",)
+        reasons = (f"It was told to be in trouble {_span(span)} ago; what it had missed is caught up with.",)
         return Found(state.key, "source.well", f"{state.key} is heard again", reasons=reasons, page="sources")
 
     def _trouble(self, asked: Asked, at: datetime) -> Health | None:
@@ -84,7 +84,7 @@ def _found(source: str, troubles: Sequence[Health], watches: int) -> Found:
     return Found(
         source,
         "source.down",
-        f"{some}{source} {'are' if some else 'is'} {said}",
+        f"{some}{source} {'are' if some and len(troubles) > 1 else 'is'} {said}",
         reasons=tuple(reasons),
         facts=(("source", source), ("state", state)),
         page="sources",
@@ -92,8 +92,10 @@ def _found(source: str, troubles: Sequence[Health], watches: int) -> Found:
 
 
 def _span(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
-    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    minutes = max(round(span.total_seconds() / 60), 0)  # a clock may have been set back
+    if minutes < 120:
+        return f"{minutes} minute{'' if minutes == 1 else 's'}"
+    return f"{minutes / 60:.0f} hours" if minutes < 2 * 1440 else f"{minutes / 1440:.0f} days"
 
 
 # -- the past
