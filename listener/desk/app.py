@@ -149,4 +149,6 @@ def _templates() -> Environment:
     )
     made.globals["asset"] = assets.asset_path
     made.filters["unquoted"] = unquote
+    for name in made.list_templates():
+        made.get_template(name)  # compiled now: the first who looks does not wait for it
     return made
