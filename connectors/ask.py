@@ -115,13 +115,14 @@ def valid(validator: str) -> str:
 
 
 def with_params(url: str, params: Mapping[str, str | int] | None) -> tuple[str, str]:
-    """The full address, and what validators call it: parameters may hold a key, so only their hash is remembered."""
+    """The full address, and what validators call it: whatever in it may hold a key is remembered as a hash."""
     base, _, _ = url.partition("#")
-    scheme, slashes, rest = base.partition("://")
+    query = urlencode(params or {}, errors="replace")
+    full = f"{base}{'&' if '?' in base else '?'}{query}" if params else base
+    scheme, slashes, rest = full.partition("://")
     authority, slash, path = rest.partition("/")
-    identity = base if "@" not in authority else f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
-    if not params:
-        return base, identity
-    query = urlencode(params, errors="replace")
-    digest = hashlib.blake2b(query.encode(), digest_size=8).hexdigest()
-    return f"{base}{'&' if '?' in base else '?'}{query}", f"{identity}#{digest}"
+    identity = f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
+    if redact(identity) == identity:
+        return full, identity
+    digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return full, f"{redact(identity)}#{digest}"

@@ -84,6 +84,7 @@ class Http(Protocol):
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         validators: Validators | None = None,
+        host_only: bool = False,
     ) -> Answer: ...
 
     def post(
@@ -99,6 +100,28 @@ class Http(Protocol):
     def listen(self, url: str, *, idle: float = 1.0) -> AbstractContextManager[Iterator[bytes | None]]:
         """The messages of a websocket (ws:// or wss://) as they come; None whenever `idle` seconds bring none, so that
         the caller can hand on what it has. Ends when the server closes or the program stops."""
+
+
+class Line(Protocol):
+    """A connection that speaks something other than HTTP. Raises nothing but the errors of connectors.errors."""
+
+    private: bool
+    """Whether it leads to a private address, which somebody allowed."""
+
+    def read(self, most: int) -> bytes:
+        """What came, at most so many bytes; b"" at the end."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def start_tls(self) -> None:
+        """From now on TLS, verified for the host that was dialled."""
+
+
+@runtime_checkable
+class Dials(Protocol):
+    """What the way out offers besides HTTP, under the same guard: one connection, with one deadline for all of it."""
+
+    def dial(self, host: str, port: int) -> AbstractContextManager[Line]: ...
 
 
 class Facts(NamedTuple):

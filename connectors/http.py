@@ -8,22 +8,22 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import httpcore
 import httpx
 
 from connectors.addresses import AllowList
 from connectors.ask import Ask, Header, conditions, new_ask, new_upgrade, redirected, with_params
+from connectors.dial import Dialled
 from connectors.errors import BadAnswer, FetchError, RateLimited
 from connectors.guard import Call, GuardedBackend, GuardedStream, Resolver, resolve
 from connectors.manners import Turn, Turns, exhausted, retry_after
 from connectors.post import Validators
 from connectors.redact import hush_http_loggers, redact
 from connectors.reply import Received, Reply, drain, joined, read_body, reply_to
-from connectors.verdict import explained, refuse
+from connectors.verdict import in_our_words, refuse
 
 if TYPE_CHECKING:
     from connectors.websocket import WebSocket
@@ -104,15 +104,17 @@ class HttpClient:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         validators: Validators | None = None,
+        host_only: bool = False,
     ) -> Reply:
         """GET `url` with `params` added to its query. Validators are used only if they belong to this very address.
+        With `host_only` errors name no more than the host, as those of `post` do.
 
         An address with a user and password sends them as Basic credentials, to that origin only.
         Raises the errors of connectors.errors and nothing else.
         """
         full, identity = with_params(url, params)
         known = validators if validators and validators.url == identity else Validators()
-        with self._call(full, host_only=False) as call:
+        with self._call(full, host_only=host_only) as call:
             ask = new_ask("GET", full, headers or {}, conditions=conditions(known))
             return self._send(ask, call, known, identity)
 
@@ -147,12 +149,21 @@ class HttpClient:
         as_http = url.replace("ws", "http", 1) if url.startswith(("ws://", "wss://")) else ""
         call = Call(as_http or url, host_only=False, limit=self._deadline, deadline=0.0)
         with self._counted(call, self._hushed):
-            with _in_our_words(call):
+            with in_our_words(call):
                 socket = self._upgrade(new_upgrade(as_http), call)
             try:
                 yield socket.messages(idle, self._hushed)
             finally:
                 socket.close()
+
+    @contextmanager
+    def dial(self, host: str, port: int) -> Iterator[Dialled]:
+        """A connection for what is not HTTP, to checked addresses as all others are; `deadline` bounds all of it."""
+        shown = f"[{host}]" if ":" in host else host
+        with self._call(f"smtp://{shown}:{port}", host_only=True) as call:
+            call.deadline = self._monotonic() + self._deadline
+            with closing(Dialled(self._guard, host, port, tls_context)) as line:
+                yield line
 
     def stop_listening(self) -> None:
         """End what listens within a second, and let nothing listen any more; other requests go on."""
@@ -161,7 +172,7 @@ class HttpClient:
     @contextmanager
     def _call(self, url: str, *, host_only: bool) -> Iterator[Call]:
         call = Call(url, host_only, self._deadline, 0.0)
-        with self._counted(call, self._guard.stopped), _in_our_words(call):
+        with self._counted(call, self._guard.stopped), in_our_words(call):
             yield call
 
     @contextmanager
@@ -277,17 +288,3 @@ class HttpClient:
                 answer=got.body,
             )
         refuse(got, call.where, wish)
-
-
-@contextmanager
-def _in_our_words(call: Call) -> Iterator[None]:
-    """Whatever goes wrong is one of our errors."""
-    try:
-        yield
-    except FetchError:
-        raise
-    except (
-        *(httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpcore.NetworkError),
-        *(OSError, ValueError, TypeError),
-    ) as exc:
-        raise explained(exc, call) from None

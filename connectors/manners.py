@@ -19,7 +19,7 @@ _PUBLIC_GAP = 1.0  # seconds
 _EPOCH_FROM = 1e9  # a larger number of seconds is a point in time, a smaller one a wait
 _MOST_TURNS = 1_000  # hosts remembered before the idle ones are forgotten
 
-_RESETS = ("x-ratelimit-reset", "ratelimit-reset")
+_RESETS = ("x-ratelimit-reset-after", "x-ratelimit-reset", "ratelimit-reset")
 _REMAINDERS = ("x-ratelimit-remaining", "ratelimit-remaining")
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 
@@ -28,8 +28,8 @@ def retry_after(headers: Mapping[str, str], now: datetime, *, limited: bool = Tr
     """When a host wants to be asked again (aware UTC, between `now` and 24 hours later), None if it does not say.
 
     `headers` has lower-case keys. Read are Retry-After (seconds or an HTTP date, RFC 9110 10.2.3) and, only if
-    `limited`, X-RateLimit-Reset or RateLimit-Reset in the three forms in use: an ISO-8601 time, seconds since 1970,
-    seconds from now. Negative numbers and garbage count as nothing said.
+    `limited`, X-RateLimit-Reset-After, X-RateLimit-Reset or RateLimit-Reset in the three forms in use: an ISO-8601
+    time, seconds since 1970, seconds from now. Negative numbers and garbage count as nothing said.
     """
     wish = _wish(headers.get("retry-after", ""), now, parsedate_to_datetime, math.inf)
     for name in _RESETS if limited else ():

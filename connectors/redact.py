@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-_ADDRESS = re.compile(r"(?i)\s*(https?)://(?:[^/?#]*@)?([\w.~-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(?![^/?#])([^?#]*)")
+_ADDRESS = re.compile(r"(?i)\s*(https?|smtp)://(?:[^/?#]*@)?([\w.~-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(?![^/?#])([^?#]*)")
 _PIECE = re.compile(r"[A-Za-z]{0,15}|[0-9]{1,10}|[A-Za-z0-9]{1,4}")
 _SEPARATORS = re.compile(r"[-_.~@+]")
 _MOST = 200  # characters of an address that a message repeats
@@ -17,7 +17,7 @@ def redact(url: str, *, host_only: bool = False) -> str:
     The user, the password, the query and the fragment are left out. A path segment stays only if it is made of
     words (up to 15 letters), numbers (up to 10 digits) or short marks such as "v1"; anything that may be a token
     becomes "…". `host_only` replaces the whole path: in the address of a webhook, any part of it can be the secret.
-    What is no http(s) address at all becomes "(unreadable address)".
+    What is no http(s) or smtp address at all becomes "(unreadable address)".
     """
     match = _ADDRESS.match(url)
     if match is None:

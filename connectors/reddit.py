@@ -148,6 +148,7 @@ class _Asking:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         validators: Validators | None = None,
+        host_only: bool = False,
     ) -> Answer:
         accepted = {"Accept": "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.5"}
         return self.http.get(
@@ -155,6 +156,7 @@ class _Asking:
             params={**self.params, **(params or {})},
             headers={**accepted, **(headers or {})},
             validators=validators,
+            host_only=host_only,
         )
 
     def post(self, url: str, **options: Any) -> Answer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NoReturn
 
@@ -41,3 +43,17 @@ def explained(exc: Exception, call: Call) -> FetchError:
     if isinstance(exc, httpx.HTTPError | httpcore.NetworkError | OSError):
         return FetchError(f"The connection to {where} broke off.")
     return FetchError(f"{where} was not asked: its address, headers or body cannot be sent.")
+
+
+@contextmanager
+def in_our_words(call: Call) -> Iterator[None]:
+    """Whatever goes wrong is one of our errors."""
+    try:
+        yield
+    except FetchError:
+        raise
+    except (
+        *(httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpcore.NetworkError),
+        *(OSError, ValueError, TypeError),
+    ) as exc:
+        raise explained(exc, call) from None

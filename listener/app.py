@@ -10,15 +10,18 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from connectors.errors import FetchError
-from connectors.http import HttpClient, redact
-from connectors.post import short_id
+from connectors.redact import redact
 from listener import registry
+from listener.alerts.lookout import Lookout
 from listener.alerts.outbox import DrainReport, drain
 from listener.alerts.reminders import remind
 from listener.alerts.rules import Rule
+from listener.alerts.rules.configured import mention_rules, standing_rules
+from listener.alerts.rules.past import StoredPast
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
 from listener.desk.urgency import flagged
@@ -27,11 +30,13 @@ from listener.honesty import Honesty, staff
 from listener.intake import Intake
 from listener.match import Matcher, search_terms
 from listener.match.stories import tell_stories
+from listener.operations import Operations
 from listener.pull import Puller
 from listener.schedule.engine import Engine, Job, ThreadEngine
 from listener.sentiment.contract import Scorer
 from listener.sentiment.labels import Thresholds
 from listener.sweep import Sweeper
+from listener.watches import new_watch
 from listener.word_rules import words_of
 from storage.contract import Store
 from storage.errors import StoreError
@@ -39,6 +44,9 @@ from storage.records import Mention, Post, Run, Watch, stamp
 from storage.records_desk import Case
 from storage.records_scoring import WordRule
 from storage.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from connectors.http import HttpClient
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +72,15 @@ class App:
         store = SqliteStore(_database(self.config))
         try:
             store.migrate()
-        except StoreError:
+        except StoreError as error:
             store.close()
+            self.operations.store_failed(error)
             raise
         return store
+
+    @cached_property
+    def operations(self) -> Operations:
+        return Operations(self.config, self.now, lambda: self.store, lambda: self.alert_http, _database(self.config))
 
     @cached_property
     def http(self) -> HttpClient:
@@ -96,6 +109,11 @@ class App:
     def sweeper(self) -> Sweeper:
         window = self.config.settings.recheck.window
         return Sweeper(self.store, self.http, self.intake(), self.config.sources, self.now, window)
+
+    @cached_property
+    def lookout(self) -> Lookout:
+        rules = standing_rules(self.config, self.store, self.unasked())
+        return Lookout(self.store, rules, self.config.settings.desk.address, self.operations.rule_failed)
 
     @cached_property
     def lanes(self) -> Mapping[str, str]:
@@ -127,12 +145,13 @@ class App:
         def flag(mention: Mention, post: Post, now: datetime, reach: int | None) -> Case | None:
             return flagged(mention, post, settings, now, reach)
 
-        newest = settings.alerting.max_alert_age
-        return Intake(self.matcher, self.scorer, rules, newest, staff(settings), flag, settings.desk.address)
+        newest, desk = settings.alerting.max_alert_age, settings.desk.address
+        past = StoredPast(self.store, self.now)
+        return Intake(self.matcher, self.scorer, rules, newest, staff(settings), flag, desk, past)
 
     def engine(self) -> Engine:
         streams = sum(source.connector.facts.stream for source in self.config.sources.values())
-        return ThreadEngine(self.config.settings.schedule.threads + streams)
+        return ThreadEngine(self.config.settings.schedule.threads + streams, self.operations.job_failed)
 
     def close(self) -> None:
         for name in ("http", "alert_http", "store"):
@@ -143,7 +162,7 @@ class App:
 
     def sync_watches(self) -> list[Watch]:
         """Make the stored watches those of the configuration."""
-        self.store.sync_watches([_new_watch(source, term, self.now()) for source, term in self.questions()])
+        self.store.sync_watches([new_watch(source, term, self.now()) for source, term in self.questions()])
         return self.store.watches()
 
     def questions(self) -> list[tuple[Source, str]]:
@@ -175,11 +194,13 @@ class App:
         return Job(f"watch:{watch.id}", self.lanes[watch.source], pull)
 
     def deliver(self) -> DrainReport:
-        return drain(self.store, self.config.channels, self.alert_http, self.now, self.chance, pause=self.pause)
+        everything = self.store, self.config.channels, self.alert_http, self.now, self.chance
+        return drain(*everything, pause=self.pause, policy=self.operations.policy, ops=self.operations.ops)
 
     def remind(self) -> int:
         """Wake cases whose snooze has ended, and raise the alerts for those past their time: how many there were."""
-        return remind(self.store, self._rules(), self.config.settings, self.now())
+        past = StoredPast(self.store, self.now)
+        return remind(self.store, self._rules(), self.config.settings, self.now(), past.is_quiet)
 
     def healths(self, watches: Sequence[Watch]) -> list[Health]:
         """Of each watch how well it hears."""
@@ -196,6 +217,12 @@ class App:
         with self.store.claim("stories") as mine:
             if mine:
                 tell_stories(self.store, self.now())
+
+    def look_out(self) -> None:
+        """Let the rules look that look at what is stored; one process at a time."""
+        with self.store.claim("rules") as mine:
+            if mine:
+                self.lookout.look(self.now())
 
     def keep_honest(self) -> None:
         """Note what has changed under the figures, leave out our own people, and draw today's mentions for people to
@@ -227,19 +254,11 @@ class App:
     # -- details
 
     def _rules(self) -> list[Rule]:
-        return [
-            Rule(
-                name=alert.name,
-                channels=alert.channels,
-                brands=alert.brands,
-                labels=alert.labels,
-                min_confidence=alert.min_confidence,
-                on=alert.on,
-            )
-            for alert in self.config.settings.alerts
-        ]
+        return mention_rules(self.config.settings.alerts)
 
     def _client(self, allow_private: Sequence[str]) -> HttpClient:
+        from connectors.http import HttpClient  # a tenth of a second that who only reads the store need not wait
+
         http = self.config.settings.http
         return HttpClient(
             user_agent=_user_agent(http.contact),
@@ -266,27 +285,3 @@ def _database(config: Config) -> Path:
         # What follows the scheme may hold a password.
         raise StoreError(f"storage.url '{url.partition(':')[0]}:…' is not understood: write sqlite:///listener.db.")
     return config.path.parent / url.removeprefix("sqlite:///")
-
-
-def _new_watch(source: Source, term: str, now: datetime) -> Watch:
-    return Watch(
-        id=short_id(source.name, source.connector.address(), term),
-        source=source.name,
-        kind=source.connector.kind,
-        term=term,
-        active=1,
-        baseline=1,
-        cursor="",
-        validators_url="",
-        etag="",
-        last_modified="",
-        body_hash="",
-        next_due=stamp(now),
-        failures=0,
-        last_run_at=None,
-        last_outcome="",
-        last_error="",
-        heard_at=None,
-        news_at=None,
-        closed="",
-    )

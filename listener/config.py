@@ -1,8 +1,7 @@
 """TOML to settings. Every mistake is reported at once, each with its key; secrets come from environment or file.
 
 A string `env:NAME` or `file:PATH` in a source, a channel, `storage.url`, `schedule.heartbeat` or `desk.proxy_secret` is
-replaced by what it names. Relative paths start at the folder of the configuration, so that cron finds what the shell
-found.
+replaced by what it names. Relative paths start at the folder of the configuration: cron finds what the shell found.
 """
 
 from __future__ import annotations
@@ -20,10 +19,11 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.contract import Connector
 from listener import registry
-from listener.alerts.channels.contract import Channel
+from listener.alerts.channels.contract import Channel, Warns
 from listener.match import Query, QueryError, lint
 from listener.match import parse as parse_query
-from listener.settings import ChannelSettings, Settings, SourceSettings
+from listener.plain_secrets import plain_secrets
+from listener.settings import AlertSettings, ChannelSettings, SentReportSettings, Settings, SourceSettings
 
 _WITH_SECRETS = ("sources", "channels", "storage.url", "schedule.heartbeat", "desk.proxy_secret")
 
@@ -68,16 +68,12 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
 
 def read(path: Path, table: dict[str, Any], environment: Mapping[str, str]) -> Config:
     problems: list[str] = []
-    table = _with_secrets(table, path.parent, environment, problems)
+    written, table = table, _with_secrets(table, path.parent, environment, problems)
     settings = _settings(table, problems)
-    config = Config(
-        path,
-        settings,
-        _queries(settings, problems),
-        _sources(settings, problems),
-        _channels(settings, problems),
-        tuple(_warnings(path, settings, table)),
-    )
+    queries, sources = _queries(settings, problems), _sources(settings, problems)
+    channels = _channels(settings, problems)
+    warnings = (*_warnings(path, settings, written), *_told_by(channels))
+    config = Config(path, settings, queries, sources, channels, warnings)
     problems.extend(_loose_ends(settings))
     if problems:
         raise ConfigError(str(path), problems)
@@ -197,6 +193,11 @@ def _channels(settings: Settings, problems: list[str]) -> dict[str, Channel]:
     return channels
 
 
+def _told_by(channels: Mapping[str, Channel]) -> list[str]:
+    warned = ((name, channel.warning) for name, channel in channels.items() if isinstance(channel, Warns))
+    return [f'channels "{name}": {warning}' for name, warning in warned if warning]
+
+
 def _plugin(find: Any, given: SourceSettings | ChannelSettings, key: str, problems: list[str], *first: str) -> Any:
     if _MISSING in repr(given.model_extra):
         return None
@@ -220,12 +221,16 @@ def _loose_ends(settings: Settings) -> list[str]:
     for source in settings.sources:
         if source.about and source.about not in brands:
             loose.append(f'sources "{source.name or source.type}".about: there is no brand "{source.about}".')
-    for alert in settings.alerts:
-        loose += [f'alerts "{alert.name}".brands: there is no brand "{b}".' for b in alert.brands if b not in brands]
+    told: list[tuple[str, AlertSettings | SentReportSettings]] = [("alerts", alert) for alert in settings.alerts]
+    told += [("reports", report) for report in settings.reports]
+    for what, one in told:
+        loose += [f'{what} "{one.name}".brands: there is no brand "{b}".' for b in one.brands if b not in brands]
         loose += [
-            f'alerts "{alert.name}".channels: there is no channel "{c}".' for c in alert.channels if c not in channels
+            f'{what} "{one.name}".channels: there is no channel "{c}".' for c in one.channels if c not in channels
         ]
-    named = [("brands", brand.name) for brand in settings.brands] + [("alerts", a.name) for a in settings.alerts]
+    if settings.alerting.ops not in ("", *channels):
+        loose.append(f'alerting.ops: there is no channel "{settings.alerting.ops}".')
+    named = [("brands", brand.name) for brand in settings.brands] + [(what, one.name) for what, one in told]
     loose += [
         f'{w} "{n}": two have this name; give each its own.' for w, n in sorted({*named}) if named.count((w, n)) > 1
     ]
@@ -239,18 +244,23 @@ def _warnings(path: Path, settings: Settings, table: Mapping[str, Any]) -> list[
             warnings += lint(brand.name, parse_query(brand.query))
         except QueryError:
             continue  # reported as a mistake already
-    if table.get("channels") and path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        written = path.read_text(encoding="utf-8")
-        if "hooks.slack.com" in written or "whsec_" in written:
-            warnings.append(f"{path} holds secrets and others may read it: chmod 600 it, or use env: or file: values.")
+    if path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH) and (secrets := plain_secrets(table)):
+        held = ", ".join(secrets[:3]) + (", …" if len(secrets) > 3 else "")
+        warnings.append(
+            f"{path} holds secrets ({held}) and others may read it: chmod 600 it, or use env: or file: values."
+        )
     return warnings
 
 
 def _sentences(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
     """A pydantic error as `key: what to do`, one for each mistake."""
     sentences = []
-    for one in error.errors(include_url=False, include_input=False):
-        key = prefix + _key(one["loc"])
+    errors = error.errors(include_url=False, include_input=False)
+    inner = {one["loc"][:-1] for one in errors}
+    for one in errors:
+        if one["type"] == "too_short" and one["loc"] in inner:
+            continue  # it has something, which is a mistake itself
+        key = (prefix + _key(one["loc"])).rstrip(".")
         if one["type"] == "extra_forbidden":
             known = sorted(_fields_at(model, one["loc"]))
             close = difflib.get_close_matches(str(one["loc"][-1]), known, 1)
@@ -259,8 +269,16 @@ def _sentences(error: ValidationError, model: type[BaseModel], prefix: str = "")
         elif one["type"] == "missing":
             sentences.append(f"{key}: is missing.")
         else:
-            sentences.append(f"{key}: {one['msg'].removeprefix('Value error, ')}.")
+            said = _PLAINER.get(one["type"]) or one["msg"].removeprefix("Value error, ")
+            sentences.append(f"{key}: {said}.")
     return sentences
+
+
+_PLAINER = {
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "tuple_type": 'must be a list, such as ["one", "two"]',
+}
 
 
 def _key(loc: tuple[int | str, ...]) -> str:

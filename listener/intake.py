@@ -18,7 +18,7 @@ from connectors.post import Author as SourceAuthor
 from connectors.post import Post as SourcePost
 from connectors.post import short_id
 from connectors.text import clean, plain
-from listener.alerts.rules import Rule, raise_alerts
+from listener.alerts.rules import Past, Rule, raise_alerts
 from listener.match import Match, Matcher, Subject
 from listener.sentiment.contract import Scorer, Text, Verdict
 from storage.records import Arrival, Author, Dated, Mention, Post, Score, left_out, mention_id, stamp, voice_of
@@ -62,9 +62,10 @@ class Intake:
         staff: Set[str] = frozenset(),
         flag: Flag = lambda mention, post, now, reach: None,
         desk: str = "",
+        past: Past | None = None,
     ) -> None:
         """`staff` holds handles and names in lower case, without @: what they say of a brand is no public opinion.
-        `desk` is the address of the review desk, which alerts link to."""
+        `desk` is the address of the review desk, which alerts link to. `past` is what rules ask of what is stored."""
         self._matcher = matcher
         self._scorer = scorer
         self._rules = rules
@@ -72,6 +73,7 @@ class Intake:
         self._staff = staff
         self._flag = flag
         self._desk = desk
+        self._past = past
 
     def relevant(self, text: str) -> bool:
         """False when no brand can match a post of this text."""
@@ -108,10 +110,19 @@ class Intake:
         if not matches:
             return Arrival(post, author)
         pairs = tuple(self._mention(post, match, origin, stamp(now)) for match in matches)
+        reach = author.reach if author else None
         alerts = raise_alerts(
-            self._rules, post, pairs, now=now, max_age=self._max_alert_age, baseline=origin.backfill, desk=self._desk
+            self._rules,
+            post,
+            pairs,
+            now=now,
+            max_age=self._max_alert_age,
+            baseline=origin.backfill,
+            desk=self._desk,
+            reach=reach,
+            past=self._past,
         )
-        flagged = (self._flag(mention, post, now, author.reach if author else None) for mention, _ in pairs)
+        flagged = (self._flag(mention, post, now, reach) for mention, _ in pairs)
         return Arrival(post, author, pairs, alerts, tuple(case for case in flagged if case))
 
     def _matches(self, post: Post, origin: Origin) -> Sequence[Match]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +30,16 @@ class Measured:
     audited: float
 
 
+@dataclass(frozen=True)
+class Read:
+    """A window as the store has it: all that its figures are made of. `seed` is the window itself."""
+
+    tallies: tuple[Tally, ...]
+    population: Population
+    evidence: Evidence
+    seed: str
+
+
 def measure(
     store: Store,
     brand: str,
@@ -37,21 +47,39 @@ def measure(
     until: datetime,
     coverage: float | None,
     gate: Gate,
-    ballots: Ballots | None = None,
 ) -> Measured:
-    """`coverage` is the share of the sources that were heard in the window, None when there is none. `ballots` are the
-    window's where they were counted already."""
+    """`coverage` is the share of the sources that were heard in the window, None when there is none."""
+    return measured(read(store, brand, since, until), coverage, gate)
+
+
+def read(
+    store: Store,
+    brand: str,
+    since: datetime,
+    until: datetime,
+    ballots: Ballots | None = None,
+    draws: Sequence[Progress] | None = None,
+) -> Read:
+    """`ballots` are the window's where they were counted already, `draws` all of the brand's where they are known."""
     window = (stamp(since), stamp(until))
     tallies = tuple(store.tallies(brand, *window))
     population = populate(tallies, ballots or next(iter(store.ballots(brand, *window)), NOBODY))
-    evidence = _evidence(store, brand, window, population)
-    found = figures(population, evidence, coverage, gate, seed=" ".join((brand, *window)))
+    evidence = _evidence(store, brand, window, population, store.audits(brand) if draws is None else draws)
+    return Read(tallies, population, evidence, " ".join((brand, *window)))
+
+
+def measured(window: Read, coverage: float | None, gate: Gate) -> Measured:
+    """Reckoned without the store; `coverage` as for `measure`."""
+    population, evidence = window.population, window.evidence
+    found = figures(population, evidence, coverage, gate, window.seed)
     audited = evidence.covered / population.eligible if population.eligible else 0.0
-    return Measured(tallies, population, found, audited)
+    return Measured(window.tallies, population, found, audited)
 
 
-def _evidence(store: Store, brand: str, window: tuple[str, str], population: Population) -> Evidence:
-    draws = [progress for progress in store.audits(brand) if progress.labelled]
+def _evidence(
+    store: Store, brand: str, window: tuple[str, str], population: Population, every: Sequence[Progress]
+) -> Evidence:
+    draws = [progress for progress in every if progress.labelled]
     if not draws:
         return Evidence()
     since, until = window

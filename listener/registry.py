@@ -44,6 +44,14 @@ CONNECTORS = {
 }
 CHANNELS = {
     "slack": "listener.alerts.channels.slack:Slack",
+    "discord": "listener.alerts.channels.discord:Discord",
+    "teams": "listener.alerts.channels.teams:Teams",
+    "mattermost": "listener.alerts.channels.mattermost:Mattermost",
+    "googlechat": "listener.alerts.channels.googlechat:GoogleChat",
+    "telegram": "listener.alerts.channels.telegram:Telegram",
+    "ntfy": "listener.alerts.channels.ntfy:Ntfy",
+    "email": "listener.alerts.channels.email:Email",
+    "apprise": "listener.alerts.channels.apprise:Apprise",
     "webhook": "listener.alerts.channels.webhook:Webhook",
 }
 SCORERS = {
@@ -76,10 +84,9 @@ def _installed(group: str) -> dict[str, str]:
 
 
 def _find(what: str, name: str, built_in: dict[str, str], group: str, has: str = "options") -> Any:
-    installed = _installed(group)
-    path = built_in.get(name) or installed.get(name) or (name if ":" in name else "")
+    path = built_in.get(name) or _installed(group).get(name) or (name if ":" in name else "")
     if not path:
-        names = sorted({*built_in, *installed})
+        names = sorted({*built_in, *_installed(group)})
         close = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}."
         raise UnknownPlugin(f"no {what} type is called '{name}'; {hint}")

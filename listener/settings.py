@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     SecretStr,
     ValidationInfo,
     field_validator,
@@ -21,7 +22,10 @@ from pydantic import (
 from connectors.addresses import AllowList
 from connectors.contract import web_address
 from listener import registry
+from listener.alerts.policy import FLOOD
+from listener.alerts.quiet import Quiet, parse_quiet
 from listener.quantities import Duration, Size
+from listener.schedule.daily import Period, Weekday, parse_clock
 from listener.sentiment.contract import Label
 from listener.sentiment.labels import Thresholds
 from listener.sentiment.scorer import LANGUAGES
@@ -53,6 +57,18 @@ def _desk_address(url: str) -> str:
     if url and url != f"{parts.scheme}://{parts.netloc}":
         raise ValueError(f"'{url}' must end with the host name or its port, without a slash")
     return url
+
+
+def _quiet(text: object) -> Quiet | None:
+    if not isinstance(text, str):
+        raise ValueError('must be a span of hours such as "22:00-07:00"')
+    return parse_quiet(text) if text else None
+
+
+def _whole_days(window: timedelta) -> timedelta:
+    if window % timedelta(days=1) or not timedelta(days=7) <= window <= timedelta(days=366):
+        raise ValueError('is a number of whole days, from "7d" to "366d"')
+    return window
 
 
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_web_address)]
@@ -153,6 +169,8 @@ class DeskSettings(_Table):
 
 class AlertingSettings(_Table):
     max_alert_age: Duration = timedelta(hours=24)
+    digest_above: int = Field(default=FLOOD, ge=1, le=1_000)
+    ops: str = ""
     allow_private: Networks = ()
 
 
@@ -179,19 +197,64 @@ class SourceSettings(BaseModel):
 
 
 class ChannelSettings(BaseModel):
+    """What every channel has; everything else in its table is an option of its kind."""
+
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
     name: str = Field(min_length=1)
     type: str
+    quiet: Annotated[Quiet | None, PlainValidator(_quiet)] = None
+
+
+_MENTION = ("mention",)
+_OF_KINDS = {
+    "brands": ("mention", "overdue", "spike", "drift", "nps", "theme"),
+    "labels": ("mention", "overdue"),
+    "min_confidence": ("mention", "overdue"),
+    "min_reach": _MENTION,
+    "max_rating": _MENTION,
+    "first_time": _MENTION,
+    "roll_up": _MENTION,
+    "cooldown": ("spike", "drift", "nps", "theme", "source"),
+    "window": ("nps",),
+    "down_for": ("source",),
+}
+"""Options of an alert that only some kinds have."""
 
 
 class AlertSettings(_Table):
     name: str = Field(min_length=1)
     channels: tuple[str, ...] = Field(min_length=1)
     brands: tuple[str, ...] = ()
-    on: Literal["mention", "overdue"] = "mention"
-    labels: tuple[Label, ...] = ("detractor",)
+    on: Literal["mention", "overdue", "spike", "drift", "nps", "theme", "source"] = "mention"
+    labels: tuple[Label, ...] = Field(default=("detractor",), min_length=1)
     min_confidence: float = Field(default=0.0, ge=0, le=1)
+    min_reach: int = Field(default=0, ge=0)
+    max_rating: float | None = Field(default=None, ge=0, le=5)
+    first_time: bool = False
+    roll_up: Duration = timedelta()
+    cooldown: Duration | None = None
+    window: Annotated[Duration, AfterValidator(_whole_days)] = timedelta(days=30)
+    down_for: Duration = timedelta(hours=1)
+
+    @model_validator(mode="after")
+    def _suits_its_kind(self) -> Self:
+        strange = [name for name, kinds in _OF_KINDS.items() if name in self.model_fields_set and self.on not in kinds]
+        if strange:
+            raise ValueError(f'a rule on = "{self.on}" has no {" and no ".join(strange)}')
+        return self
+
+
+class SentReportSettings(_Table):
+    """A report that `listener run` sends by itself."""
+
+    name: str = Field(min_length=1)
+    at: Annotated[time, PlainValidator(parse_clock)] = time(8)
+    days: tuple[Weekday, ...] = ()
+    brands: tuple[str, ...] = ()
+    period: Period = "day"
+    channels: tuple[str, ...] = Field(min_length=1)
+    if_changed: bool = False
 
 
 class Settings(_Table):
@@ -209,6 +272,7 @@ class Settings(_Table):
     sources: tuple[SourceSettings, ...] = ()
     channels: tuple[ChannelSettings, ...] = ()
     alerts: tuple[AlertSettings, ...] = ()
+    reports: tuple[SentReportSettings, ...] = ()
 
     @field_validator("timezone")
     @classmethod

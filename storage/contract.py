@@ -14,21 +14,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from storage.contract_alerts import Alerting
 from storage.contract_desk import Desking
 from storage.contract_figures import Figuring
 from storage.contract_nps import Estimating
 from storage.contract_people import Befriending
+from storage.contract_rules import Ruling
+from storage.contract_states import Judging
 from storage.contract_tokens import Serving
 from storage.records import (
-    Alert,
     Arrival,
     Bookmark,
     Coverage,
-    Delivery,
-    DeliveryState,
     Finding,
     Mention,
-    Outgoing,
     PageCount,
     Post,
     Run,
@@ -96,7 +95,8 @@ class Pulling(Protocol):
         """By watch, what it gave from that UTC day on; those that gave nothing are not in it."""
 
     def forget_runs(self, before: str, limit: int = 5000) -> int:
-        """Delete up to `limit` runs, and the daily yields, from before that time; how many runs. Coverage stays."""
+        """Delete up to `limit` runs, and the daily yields, from before that time; how many runs. Coverage stays, and
+        which hours were heard for two months more."""
 
     def index_posts(self, limit: int = 5000) -> int:
         """Put up to `limit` posts that are not yet searchable into the full-text index; how many."""
@@ -190,35 +190,6 @@ class Reading(Protocol):
         """Matched mentions that no window counts, because their date is implausible."""
 
 
-class Alerting(Protocol):
-    """Who delivers. One sender per channel at a time: `claim("channel:" + name)`."""
-
-    def add_alerts(self, alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]]) -> None:
-        """Raise alerts that stand behind no page (test messages, operations); known ids change nothing."""
-
-    def waiting(self, channel: str, now: str, limit: int = 100) -> list[Outgoing]:
-        """Deliveries due by now, the oldest alert first."""
-
-    def record_attempt(
-        self, delivery_id: str, state: DeliveryState, next_try_at: str, error: str, sent_at: str | None
-    ) -> None:
-        """Count an attempt and what came of it."""
-
-    def deliveries(self, state: DeliveryState | None = None, limit: int = 100) -> list[Outgoing]:
-        """The newest alert first."""
-
-    def replay(self, delivery_ids: Sequence[str], now: str) -> int:
-        """Make dead deliveries wait again from `now`, with no attempts; how many. No ids: all dead ones."""
-
-    def next_delivery(self) -> str | None:
-        """When the earliest waiting delivery is due."""
-
-    def channel(self, name: str) -> tuple[str, str]:
-        """(open_at, stopped): not before which time, and why it was stopped for good ("" if it was not)."""
-
-    def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None: ...
-
-
 class Store(
     Opening,
     Pulling,
@@ -231,6 +202,8 @@ class Store(
     Figuring,
     Serving,
     Befriending,
+    Ruling,
+    Judging,
     Protocol,
 ):
     pass

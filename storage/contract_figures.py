@@ -1,11 +1,11 @@
-"""What every database is to the dashboard; the obligations are those of `storage.contract`."""
+"""What every database is to the dashboard and the report; the obligations are those of `storage.contract`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from storage.records_figures import Answered
+from storage.records_figures import Answered, Saying
 
 
 class Figuring(Protocol):
@@ -18,3 +18,7 @@ class Figuring(Protocol):
 
     def answered(self, brand: str, since: str, until: str, limit: int) -> list[Answered]:
         """Cases that were answered or thanked for the first time in the window, the last first."""
+
+    def said(self, brand: str, since: str, until: str, label: str, limit: int) -> list[Saying]:
+        """Of the newest `limit` mentions that count and that the machine gave the label, those whose post stands, that
+        no person has labelled otherwise, and that wait for no blind audit; the newest first."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["ok", "empty", "unchanged", "partial", "failed"]
 Trouble = Literal["", "unreachable", "throttled", "refused", "forbidden", "garbled", "gone"]
-DeliveryState = Literal["waiting", "sent", "dead", "withdrawn"]
+DeliveryState = Literal["waiting", "sent", "dead", "dropped", "withdrawn"]
 Dated = Literal["stated", "first_seen", "implausible"]
 
 ELIGIBLE = ("post", "comment", "review", "answer")

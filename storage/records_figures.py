@@ -1,4 +1,4 @@
-"""What the dashboard reads; see `storage.records`."""
+"""What the dashboard and the report read; see `storage.records`."""
 
 from __future__ import annotations
 
@@ -12,3 +12,18 @@ class Answered(NamedTuple):
     published_at: str
     answered_at: str
     due_at: str | None
+
+
+class Saying(NamedTuple):
+    """What somebody said of a brand: a mention's own words, and what tells it from its copies (`story` "" where it has
+    none that is known)."""
+
+    mention_id: str
+    post_id: str
+    voice: int
+    language: str
+    source: str
+    thread: str
+    story: str
+    title: str
+    text: str

@@ -44,9 +44,12 @@ class Condition(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """A statement whose rows are (key, second key, mention id, whether it is wanted), in the order of the keys; of a
-    `wordy` one the last is the `seq` of the post whose words are still to be looked at, 0 where it is not wanted. Rows
-    that are not wanted come too: whoever walks sees how far it went, and may stop there."""
+    """A statement whose rows are what is wanted: (key, second key, mention id, 1), in the order of the keys; of a
+    `wordy` one the last is the `seq` of the post whose words are still to be looked at. One that stopped at its limit
+    ends with (key, second key, "", 0) of the last row it looked at.
+
+    What is not wanted stays in SQLite: each row handed up takes Python's lock again, and beside other threads that can
+    take milliseconds."""
 
     statement: str
     values: tuple[object, ...]
@@ -78,6 +81,11 @@ def conditions(wanted: Filter, *, of_cases: bool = False) -> list[Condition]:
     return found
 
 
+_WALK = """
+SELECT * FROM (SELECT {row} LIMIT ?) WHERE hit
+UNION ALL SELECT * FROM (SELECT {end} LIMIT 1 OFFSET ?)"""
+
+
 def hit(asked: Sequence[Condition], shown: str = "1") -> tuple[str, tuple[object, ...]]:
     """A column: `shown` where a row is wanted, else 0."""
     if not asked:
@@ -92,13 +100,18 @@ def queue_walk(
     """Open cases that are not snoozed, the most urgent first; `brand` "" of any."""
     shown, values = hit(asked, "p.seq" if wordy else "1")
     needs = {one.needs for one in asked}
-    statement = f"""
-SELECT c.urgent_at, c.mention_id, c.mention_id, {shown} FROM cases c
+    joined = f"""
     {"JOIN mentions m ON m.id = c.mention_id" if "mentions" in needs else ""}
-    {f"JOIN posts p ON p.id = {_ITS_POST}" if wordy or "posts" in needs else ""}
+    {f"JOIN posts p ON p.id = {_ITS_POST}" if wordy or "posts" in needs else ""}"""
+    walked = f"""
 WHERE {IS_OPEN} {"AND c.brand = ?" if brand else ""} AND (c.urgent_at, c.mention_id) > (?, ?) AND {IS_AWAKE}
-ORDER BY c.urgent_at, c.mention_id LIMIT ?"""
-    return Walk(statement, (*values, *((brand,) if brand else ()), *after, now, limit))
+ORDER BY c.urgent_at, c.mention_id"""
+    statement = _WALK.format(
+        row=f"c.urgent_at, c.mention_id, c.mention_id, {shown} AS hit FROM cases c {joined} {walked}",
+        end=f"c.urgent_at, c.mention_id, '', 0 FROM cases c {walked}",
+    )
+    bounds = (*((brand,) if brand else ()), *after, now)
+    return Walk(statement, (*values, *bounds, limit, *bounds, limit - 1))
 
 
 def mentions_walk(
@@ -112,18 +125,23 @@ def mentions_walk(
     """Matched mentions, the newest first; `within` (since, until) keeps the walk short, "" where it is open."""
     shown, values = hit(asked, "p.seq" if wordy else "1")
     needs = {one.needs for one in asked}
-    since, until = within
-    statement = f"""
-SELECT {WHEN}, m.seq, m.id, {shown} FROM mentions m
+    joined = f"""
     {"LEFT JOIN cases c ON c.mention_id = m.id" if "cases" in needs else ""}
-    {"JOIN posts p ON p.id = m.post_id" if wordy or "posts" in needs else ""}
+    {"JOIN posts p ON p.id = m.post_id" if wordy or "posts" in needs else ""}"""
+    walked = f"""
 WHERE m.matched = 1 {"AND m.brand = ?" if brand else ""} AND {WHEN} >= ? AND {WHEN} <= ?
     AND ({WHEN} < ? OR m.seq < ?)
-ORDER BY {WHEN} DESC, m.seq DESC LIMIT ?"""
+ORDER BY {WHEN} DESC, m.seq DESC"""
+    statement = _WALK.format(
+        row=f"{WHEN}, m.seq, m.id, {shown} AS hit FROM mentions m {joined} {walked}",
+        end=f"{WHEN}, m.seq, '', 0 FROM mentions m {walked}",
+    )
+    since, until = within
     latest, seq = before
     if until and until <= latest:
         latest, seq = until, 0
-    return Walk(statement, (*values, *((brand,) if brand else ()), since, latest, latest, seq, limit))
+    bounds = (*((brand,) if brand else ()), since, latest, latest, seq)
+    return Walk(statement, (*values, *bounds, limit, *bounds, limit - 1))
 
 
 _ITEM = f"""
@@ -137,12 +155,12 @@ FROM mentions m JOIN posts p ON p.id = m.post_id LEFT JOIN authors a ON a.id = m
 ITEMS = f"{_ITEM} WHERE m.id IN ({{marks}})"
 # The newest draws, however many of them are labelled: audits that nobody finishes cost no more each day.
 SAMPLE = """
-SELECT d.mention_id, CASE WHEN NOT EXISTS (
+SELECT mention_id FROM (SELECT d.mention_id, CASE WHEN NOT EXISTS (
         SELECT 1 FROM reviews r WHERE r.mention_id = d.mention_id AND r.sampled_by = 'audit' AND r.undone_at IS NULL)
     AND EXISTS (SELECT 1 FROM mentions m JOIN posts p ON p.id = m.post_id
-        WHERE m.id = d.mention_id AND p.deleted_at IS NULL) THEN 1 ELSE 0 END
+        WHERE m.id = d.mention_id AND p.deleted_at IS NULL) THEN 1 ELSE 0 END AS waits
 FROM audits u CROSS JOIN audit_draws d
-WHERE d.audit_id = u.id {brands} ORDER BY u.drawn_at DESC, u.id DESC, d.mention_id LIMIT 2000"""
+WHERE d.audit_id = u.id {brands} ORDER BY u.drawn_at DESC, u.id DESC, d.mention_id LIMIT 2000) WHERE waits"""
 # (brand, state, how many): what is added up. Cases are counted as they change; the expression keeps SQLite from reading
 # all open ones in the order of their brands to find those that are snoozed.
 OPEN_COUNTS = f"""

@@ -22,7 +22,7 @@ _PRAISED_BY_LABEL = """reviews r CROSS JOIN mentions m
     WHERE r.label = 'promoter' AND r.undone_at IS NULL AND m.id = r.mention_id AND m.brand || '' = ?
         AND m.at || '' >= ? AND m.at || '' < ? AND m.voice > 0 AND COALESCE(m.label, '') <> 'promoter'"""
 PRAISERS = f"""
-SELECT voice FROM (
+SELECT voice, SUM(praise) FROM (
     SELECT m.voice AS voice, COUNT(*) AS praise, MAX(m.at) AS at FROM mentions m
     WHERE {_PRAISED} AND m.brand = ? AND m.at || '' >= ? AND m.at || '' < ? GROUP BY m.voice
     UNION ALL

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from storage import pages, sql_alerts, sql_pull, sql_read, sqlite_search, tallies
+from storage import pages, sql_pull, sql_read, sql_rules, sqlite_search, tallies
 from storage.errors import StoreBusy
 from storage.records import (
-    Alert,
     Arrival,
     Bookmark,
     Coverage,
-    Delivery,
-    DeliveryState,
     Finding,
     Mention,
-    Outgoing,
     PageCount,
     Post,
     Run,
@@ -26,19 +22,34 @@ from storage.records import (
     Trouble,
     Watch,
     Yield,
+    moment,
+    stamp,
 )
 from storage.records_sweep import Standing, Sweep
+from storage.sqlite_alerts import SqliteAlerts
 from storage.sqlite_connections import PATIENCE, Connections
 from storage.sqlite_desk import SqliteDesk
 from storage.sqlite_figures import SqliteFigures
-from storage.sqlite_migrations import migrations, refuse_newer
+from storage.sqlite_migrations import apply, pending
 from storage.sqlite_nps import SqliteNps
 from storage.sqlite_people import SqlitePeople
+from storage.sqlite_rules import HEARD_LONGER, SqliteRules
 from storage.sqlite_scoring import SqliteScoring
+from storage.sqlite_states import SqliteStates
 from storage.sqlite_tokens import SqliteTokens
 
 
-class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTokens, SqlitePeople):
+class SqliteStore(
+    SqliteScoring,
+    SqliteNps,
+    SqliteDesk,
+    SqliteFigures,
+    SqliteTokens,
+    SqlitePeople,
+    SqliteAlerts,
+    SqliteRules,
+    SqliteStates,
+):
     """The whole `storage.contract.Store` on one file."""
 
     def __init__(self, path: Path) -> None:
@@ -55,14 +66,12 @@ class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTok
         return str(self._path)
 
     def migrate(self) -> None:
-        ours = migrations()
         give_up = time.monotonic() + PATIENCE
-        with self._connections.translated() as db:
-            refuse_newer(db, self.place)
-            while ours.pending(db):
+        with self._read() as connection:
+            while pending(connection, self.place):
                 with self.claim("migrate") as mine:
                     if mine:
-                        ours.apply(db)
+                        apply(connection)
                         return
                 if time.monotonic() > give_up:
                     raise StoreBusy(f"{self.place}: another process has been migrating it for over a minute.")
@@ -130,6 +139,8 @@ class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTok
             )
             connection.execute(sql_pull.ADD_RUN, run)
             connection.execute(sql_pull.COUNT_RUN, (run.source, run.started_at[:10], run.outcome))
+            if not failed:
+                connection.execute(sql_rules.HEAR, (run.source, run.finished_at[:13]))
 
     def index_posts(self, limit: int = 5000) -> int:
         with self._read() as connection:
@@ -145,6 +156,7 @@ class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTok
     def forget_runs(self, before: str, limit: int = 5000) -> int:
         with self._write() as connection:
             connection.execute(sql_pull.FORGET_YIELDS, (before[:10],))
+            connection.execute(sql_rules.FORGET_HEARD, (stamp(moment(before) - HEARD_LONGER)[:13],))
             return connection.execute(sql_pull.FORGET_RUNS, (before, limit)).rowcount
 
     # -- sweeping
@@ -225,51 +237,3 @@ class SqliteStore(SqliteScoring, SqliteNps, SqliteDesk, SqliteFigures, SqliteTok
     def undated(self, brand: str) -> int:
         with self._read() as connection:
             return int(connection.execute(sql_read.UNDATED, (brand,)).fetchone()[0])
-
-    # -- alerting
-
-    def add_alerts(self, alerts: Iterable[tuple[Alert, tuple[Delivery, ...]]]) -> None:
-        with self._write() as connection:
-            pages.add_alerts(connection, alerts)
-
-    def waiting(self, channel: str, now: str, limit: int = 100) -> list[Outgoing]:
-        return self._outgoing(sql_alerts.WAITING, (channel, now, limit))
-
-    def record_attempt(
-        self, delivery_id: str, state: DeliveryState, next_try_at: str, error: str, sent_at: str | None
-    ) -> None:
-        with self._write() as connection:
-            connection.execute(sql_alerts.RECORD_ATTEMPT, (state, next_try_at, error, sent_at, delivery_id))
-
-    def deliveries(self, state: DeliveryState | None = None, limit: int = 100) -> list[Outgoing]:
-        if state is None:
-            return self._outgoing(sql_alerts.DELIVERIES, (limit,))
-        return self._outgoing(sql_alerts.DELIVERIES_IN_STATE, (state, limit))
-
-    def _outgoing(self, statement: str, values: tuple[str | int, ...]) -> list[Outgoing]:
-        width = len(Delivery._fields)
-        with self._read() as connection:
-            return [
-                Outgoing(Delivery._make(row[:width]), Alert._make(row[width:]))
-                for row in connection.execute(statement, values)
-            ]
-
-    def replay(self, delivery_ids: Sequence[str], now: str) -> int:
-        with self._write() as connection:
-            if not delivery_ids:
-                return connection.execute(sql_alerts.REPLAY_ALL, (now,)).rowcount
-            return sum(connection.execute(sql_alerts.REPLAY_ONE, (now, one)).rowcount for one in delivery_ids)
-
-    def next_delivery(self) -> str | None:
-        with self._read() as connection:
-            (earliest,) = connection.execute(sql_alerts.NEXT_DELIVERY).fetchone()
-            return None if earliest is None else str(earliest)
-
-    def channel(self, name: str) -> tuple[str, str]:
-        with self._read() as connection:
-            row = connection.execute(sql_alerts.CHANNEL, (name,)).fetchone()
-            return (row[0], row[1]) if row else ("", "")
-
-    def set_channel(self, name: str, open_at: str = "", stopped: str = "") -> None:
-        with self._write() as connection:
-            connection.execute(sql_alerts.SET_CHANNEL, (name, open_at, stopped))

@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlite_utils import Database
-
 from storage.claims import claims_beside
 from storage.errors import StoreBusy, StoreError, StoreFull
 
@@ -33,6 +31,7 @@ _TURN = 20.0
 # What is deleted is overwritten: a post that was taken away must not be found in the file.
 _PRAGMAS = (
     "foreign_keys = ON",
+    "recursive_triggers = ON",
     "secure_delete = ON",
     "synchronous = NORMAL",
     "temp_store = MEMORY",
@@ -40,6 +39,13 @@ _PRAGMAS = (
 )
 
 _T = TypeVar("_T")
+
+
+class _Own:
+    """A thread's connection: what ends with the thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
 
 
 class Connections:
@@ -50,14 +56,15 @@ class Connections:
         self._all: set[sqlite3.Connection] = set()
         self._guard = threading.Lock()
         self._turn = threading.Lock()
-        self._writer: Database | None = None
+        self._writer: _Own | None = None
         _make_private(path)
         self.claims = claims_beside(path)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        with self.translated() as db:
-            yield db.conn
+        """This thread's connection; what goes wrong inside becomes a StoreError."""
+        with self._translation():
+            yield self._mine()
 
     @contextmanager
     def read_warm(self) -> Iterator[sqlite3.Connection]:
@@ -79,12 +86,6 @@ class Connections:
                 raise
 
     @contextmanager
-    def translated(self) -> Iterator[Database]:
-        """This thread's database; what goes wrong inside becomes a StoreError."""
-        with self._translation():
-            yield self._mine()
-
-    @contextmanager
     def _translation(self) -> Iterator[None]:
         try:
             yield
@@ -99,31 +100,30 @@ class Connections:
         self._local = threading.local()
         self._writer = None
 
-    def _mine(self) -> Database:
-        db: Database | None = getattr(self._local, "db", None)
-        if db is None:
-            db = self._local.db = self._open()
-        return db
+    def _mine(self) -> sqlite3.Connection:
+        own: _Own | None = getattr(self._local, "own", None)
+        if own is None:
+            own = self._local.own = self._open()
+        return own.connection
 
     def _the_writer(self) -> sqlite3.Connection:
         if self._writer is None:
             self._writer = self._open()
-            self._writer.conn.execute("PRAGMA cache_size = -16000")  # kB: new keys are random, they touch every page
-        connection: sqlite3.Connection = self._writer.conn
-        return connection
+            self._writer.connection.execute("PRAGMA cache_size = -16000")  # kB: new keys are random, all pages are hit
+        return self._writer.connection
 
-    def _open(self) -> Database:
+    def _open(self) -> _Own:
         connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
         with self._guard:
             self._all.add(connection)
-        db = Database(connection)
-        weakref.finalize(db, _forget, connection, self._all)  # when its thread ends: a server goes through many
+        own = _Own(connection)
+        weakref.finalize(own, _forget, connection, self._all)  # when its thread ends: a server goes through many
         for name, function in self._functions.items():
             connection.create_function(name, 1, function, deterministic=True)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
-        return db
+        return own
 
 
 def _forget(connection: sqlite3.Connection, among: set[sqlite3.Connection]) -> None:

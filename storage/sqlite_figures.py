@@ -1,4 +1,4 @@
-"""The part of the SQLite store for the dashboard."""
+"""The part of the SQLite store for the dashboard and the report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from storage import sql_figures
 from storage.records import moment
-from storage.records_figures import Answered
+from storage.records_figures import Answered, Saying
 
 _Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
@@ -48,6 +48,11 @@ class SqliteFigures:
         with self._read() as connection:
             rows = connection.execute(sql_figures.ANSWERED, (brand, since, until, limit))
             return [Answered._make(row) for row in rows]
+
+    def said(self, brand: str, since: str, until: str, label: str, limit: int) -> list[Saying]:
+        with self._read() as connection:
+            rows = connection.execute(sql_figures.SAID, (brand, since, until, label, limit))
+            return [Saying._make(row) for row in rows]
 
 
 def _nearest_midnight(edge: str) -> str:

@@ -18,7 +18,7 @@ from storage.records_desk import Case, Filter, Item, Page
 from storage.records_scoring import Review
 from storage.sql_desk import Condition, Walk, conditions
 
-ROWS, JOINED_ROWS = 3000, 1500
+ROWS, JOINED_ROWS = 2000, 1000
 """Rows a page may read; fewer where each must be looked up in further tables."""
 
 RARE = 2000
@@ -32,21 +32,26 @@ _LAST = 2**62
 _MENTION, _POST, _CASE, _REVIEW = (len(record._fields) for record in (Mention, Post, Case, Review))
 
 # In order of arrival, because the full-text index knows no other; the mentions of a post come by id, as their index has
-# them: asked for that order too, SQLite would sort all there are.
+# them: asked for that order too, SQLite would sort all there are. It ends behind the mentions of the last post.
 _WORDS_WALK = """
-SELECT s.rowid, m.id, m.id, {hit} FROM posts_search s CROSS JOIN posts p ON p.seq = s.rowid
+SELECT s.rowid, m.id, m.id, 1
+FROM (SELECT rowid FROM posts_search WHERE posts_search MATCH ? AND rowid <= ? ORDER BY rowid DESC LIMIT ?) s
+    CROSS JOIN posts p ON p.seq = s.rowid
     CROSS JOIN mentions m ON m.id >= p.id || '-' AND m.id < p.id || '.' {cases}
-WHERE posts_search MATCH ? AND s.rowid <= ? AND (s.rowid < ? OR m.id > ?) AND m.matched = 1
-ORDER BY s.rowid DESC LIMIT ?"""
+WHERE (s.rowid < ? OR m.id > ?) AND m.matched = 1 AND {hit}
+UNION ALL SELECT * FROM (
+    SELECT rowid, '~', '', 0 FROM posts_search
+    WHERE posts_search MATCH ? AND rowid <= ? ORDER BY rowid DESC LIMIT 1 OFFSET ?)"""
 _RARE_MENTIONS = f"""
-SELECT {sql_desk.WHEN}, m.seq, m.id, {{hit}} FROM posts_search s CROSS JOIN posts p ON p.seq = s.rowid
+SELECT {sql_desk.WHEN}, m.seq, m.id, 1 FROM posts_search s CROSS JOIN posts p ON p.seq = s.rowid
     CROSS JOIN mentions m ON m.id >= p.id || '-' AND m.id < p.id || '.' {{cases}}
-WHERE posts_search MATCH ? AND m.matched = 1 AND {sql_desk.WHEN} <= ? AND ({sql_desk.WHEN} < ? OR m.seq < ?)
+WHERE posts_search MATCH ? AND m.matched = 1 AND {sql_desk.WHEN} <= ? AND ({sql_desk.WHEN} < ? OR m.seq < ?) AND {{hit}}
 ORDER BY {sql_desk.WHEN} DESC, m.seq DESC"""
 _RARE_CASES = f"""
-SELECT c.urgent_at, c.mention_id, c.mention_id, {{hit}} FROM posts_search s CROSS JOIN posts p ON p.seq = s.rowid
+SELECT c.urgent_at, c.mention_id, c.mention_id, 1 FROM posts_search s CROSS JOIN posts p ON p.seq = s.rowid
     CROSS JOIN cases c ON c.mention_id >= p.id || '-' AND c.mention_id < p.id || '.' {{mentions}}
 WHERE posts_search MATCH ? AND {sql_desk.IS_OPEN} AND (c.urgent_at, c.mention_id) > (?, ?) AND {sql_desk.IS_AWAKE}
+    AND {{hit}}
 ORDER BY c.urgent_at, c.mention_id"""
 _MENTIONS = "CROSS JOIN mentions m ON m.id = c.mention_id"
 _CASES = "LEFT JOIN cases c ON c.mention_id = m.id"
@@ -84,9 +89,10 @@ def _queue_walks(connection: sqlite3.Connection, wanted: Filter, now: str, place
         shown, values = sql_desk.hit([*asked, *_of_brands(wanted, "c")])
         joined = _MENTIONS if any(one.needs == "mentions" for one in asked) else ""
         statement = _RARE_CASES.format(hit=shown, mentions=joined)
-        return _Walks([Walk(statement, (*values, words, *place, now))] if words else [], _LAST)
-    rows = JOINED_ROWS if any(one.needs != "cases" for one in asked) else ROWS
-    walks = [sql_desk.queue_walk(asked, brand, now, place, rows + 1, bool(words)) for brand in _brands(wanted)]
+        return _Walks([Walk(statement, (words, *place, now, *values))] if words else [], _LAST)
+    rows = JOINED_ROWS if words or any(one.needs != "cases" for one in asked) else ROWS
+    brands = _brands(wanted)
+    walks = [sql_desk.queue_walk(asked, brand, now, place, _part(rows, brands), bool(words)) for brand in brands]
     return _Walks(walks, rows, words)
 
 
@@ -104,15 +110,17 @@ def _mentions_walks(connection: sqlite3.Connection, wanted: Filter, after: str) 
         shown, values = sql_desk.hit([*asked, *_of_brands(wanted)])
         cases = _CASES if any(one.needs == "cases" for one in asked) else ""
         if not (wanted.since or wanted.until):
-            place = (_number(first), _number(first), second, JOINED_ROWS + 1)
-            walk = Walk(_WORDS_WALK.format(hit=shown, cases=cases), (*values, words, *place))
+            looked = (words, _number(first), JOINED_ROWS)
+            bounds = (*looked, _number(first), second, *values, *looked[:2], JOINED_ROWS - 1)
+            walk = Walk(_WORDS_WALK.format(hit=shown, cases=cases), bounds)
             return _Walks([walk] if words else [], JOINED_ROWS)
         if _are_rare(connection, words):
             rare = _RARE_MENTIONS.format(hit=shown, cases=cases)
-            return _Walks([Walk(rare, (*values, words, before[0], *before))] if words else [], _LAST)
-    rows = JOINED_ROWS if any(one.needs != "mentions" for one in asked) else ROWS
-    within = (wanted.since, wanted.until)
-    walks = [sql_desk.mentions_walk(asked, brand, within, before, rows + 1, bool(words)) for brand in _brands(wanted)]
+            return _Walks([Walk(rare, (words, before[0], *before, *values))] if words else [], _LAST)
+    rows = JOINED_ROWS if words or any(one.needs != "mentions" for one in asked) else ROWS
+    within, brands = (wanted.since, wanted.until), _brands(wanted)
+    most = _part(rows, brands)
+    walks = [sql_desk.mentions_walk(asked, brand, within, before, most, bool(words)) for brand in brands]
     return _Walks(walks, rows, words)
 
 
@@ -125,7 +133,7 @@ def _walk(
     with ExitStack() as open_cursors:
         cursors = [open_cursors.enter_context(closing(connection.execute(*walk))) for walk in way.walks]
         rows = heapq.merge(*cursors, key=_keys, reverse=falling)
-        while piece := list(islice(rows, min(_SLICE if way.words else limit + 1, left + 1))):
+        while piece := list(islice(rows, _SLICE if way.words else limit + 1)):
             wanted, looks = _wanted(connection, way.words, piece)
             for key, second, mention_id, _ in piece:
                 hit = mention_id in wanted and mention_id not in passed
@@ -134,6 +142,8 @@ def _walk(
                 place = f"{key}~{second}"
                 if hit:
                     found.append(mention_id)
+                if not mention_id:
+                    return found, place
             left -= len(piece) + looks * _LOOK
             if left < 0:
                 return found, place
@@ -169,9 +179,14 @@ def _are_rare(connection: sqlite3.Connection, words: str) -> bool:
     return not words or connection.execute(_COUNT_WORDS, (words, RARE + 1)).fetchone()[0] <= RARE
 
 
-def _brands(wanted: Filter) -> Iterable[str]:
+def _brands(wanted: Filter) -> Sequence[str]:
     """Those to walk one by one, "" for all at once."""
-    return dict.fromkeys(wanted.brands) or ("",)
+    return tuple(dict.fromkeys(wanted.brands)) or ("",)
+
+
+def _part(rows: int, brands: Sequence[str]) -> int:
+    """How many rows the walk of each brand may read."""
+    return max(rows // len(brands), 1)
 
 
 def _of_brands(wanted: Filter, table: str = "m") -> list[Condition]:
@@ -180,13 +195,13 @@ def _of_brands(wanted: Filter, table: str = "m") -> list[Condition]:
 
 def _sample(connection: sqlite3.Connection, brands: tuple[str, ...], audits: int) -> list[str]:
     """The audit's mentions that wait for a label, at most `audits`; one that two audits drew once."""
+    if not audits:
+        return []
     of_brands = f"AND u.brand IN ({sql_desk.marks(brands)})" if brands else ""
-    rows = connection.execute(sql_desk.SAMPLE.format(brands=of_brands), brands)
     waiting: dict[str, None] = {}
-    with closing(rows):
-        for mention_id, waits in rows if audits > 0 else ():
-            if waits:
-                waiting[mention_id] = None
+    with closing(connection.execute(sql_desk.SAMPLE.format(brands=of_brands), brands)) as rows:
+        for (mention_id,) in rows:
+            waiting[mention_id] = None
             if len(waiting) == audits:
                 break
     return list(waiting)
@@ -214,7 +229,7 @@ def items_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, It
     if not wanted:
         return {}
     statement = sql_desk.ITEMS.format(marks=sql_desk.marks(wanted))
-    return {row[0]: _item(row) for row in connection.execute(statement, wanted)}
+    return {row[0]: _item(row) for row in connection.execute(statement, wanted).fetchall()}
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -31,7 +31,7 @@ from storage.records_nps import (
     Variant,
 )
 from storage.records_scoring import Review
-from storage.windows import by_days, gaps, votes
+from storage.windows import by_days, gaps, votes, whole_days
 
 _Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
 _STORIES = "stories"
@@ -55,13 +55,14 @@ class SqliteNps:
             return [Tally._make(row) for row in rows]
 
     def ballots(self, brand: str, since: str, until: str, by: Literal["", "source", "language"] = "") -> list[Ballots]:
-        rows = self._sorted_in_files(sql_nps.ballots(by), (brand, since, until))
+        statement = sql_nps.ballots(by, voice_by_voice=not by and self._has_most(brand, since, until))
+        rows = self._sorted_in_files(statement, (brand, since, until))
         return [Ballots._make(row) for row in rows if row[1]]
 
     def counted(self, brand: str, since: str, until: str) -> tuple[Ballots | None, list[Variant]]:
         scored = [tally for tally in self.tallies(brand, since, until) if tally.label]
         kinds = {tally.left_out for tally in scored}
-        wanted, statement = sql_nps.counted(kinds)
+        wanted, statement = sql_nps.counted(kinds, voice_by_voice=self._has_most(brand, since, until))
         (row,) = self._sorted_in_files(statement, (brand, since, until))
         ballots = Ballots("", *row[:_BALLOTS]) if row[0] else None
         by_voice = {one: row[start : start + 2] for start, one in zip(count(_BALLOTS, 2), wanted, strict=False)}
@@ -72,6 +73,13 @@ class SqliteNps:
             counted = votes(scored, sql_nps.kinds_of((news, quarantined, no_opinion)), no_opinion)
             made.append(Variant(False, no_opinion, news, quarantined, *counted))
         return ballots, made
+
+    def _has_most(self, brand: str, since: str, until: str) -> bool:
+        """Whether a brand has half of all mentions in the window, by whole days."""
+        with self._read() as connection:
+            (last,) = connection.execute(sql_nps.LAST_MENTION).fetchone()
+            (inside,) = connection.execute(sql_nps.IN_DAYS, (brand, *whole_days(since, until))).fetchone()
+            return bool(2 * inside > last)
 
     def set_standing(self, author_id: str, standing: str) -> int:
         with self._write() as connection:

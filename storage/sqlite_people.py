@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
@@ -71,14 +72,14 @@ class SqlitePeople:
         asked = _Asked(brand, since, until)
         with self._read() as connection:
             rows = connection.execute(sql_people.PRAISERS, (*asked, *asked, _CANDIDATES)).fetchall()
-            deeds = _Deeds(connection, asked, [voice for (voice,) in rows])
+            deeds = _Deeds(connection, asked, dict(rows))
             return _people(connection, deeds, deeds.praise, 2, after, limit)
 
     def helpers(self, brand: str, since: str, until: str, after: str = "", limit: int = 50) -> People:
         asked = _Asked(brand, since, until)
         with self._read() as connection:
             rows = connection.execute(sql_people.HELPERS, (*asked, _READ, _CANDIDATES)).fetchall()
-            deeds = _Deeds(connection, asked, [voice for (voice,) in rows])
+            deeds = _Deeds(connection, asked, {voice: _DEEDS for (voice,) in rows})
             return _people(connection, deeds, deeds.help, 1, after, limit)
 
     def turned(self, brand: str, since: str, until: str, after: str = "", limit: int = 50) -> TurnedPage:
@@ -150,9 +151,10 @@ class SqlitePeople:
 
 
 class _Deeds:
-    """What `voices` did for a brand in a window, of each the newest, every one looked up once."""
+    """What `voices` did for a brand in a window, of each the newest, every one looked up once. Each has at most so many
+    deeds; those with the most come first."""
 
-    def __init__(self, connection: sqlite3.Connection, asked: _Asked, voices: Sequence[int]) -> None:
+    def __init__(self, connection: sqlite3.Connection, asked: _Asked, voices: Mapping[int, int]) -> None:
         self._connection = connection
         self.asked = asked
         self.voices = voices
@@ -189,16 +191,25 @@ def _people(
     after: str,
     limit: int,
 ) -> People:
-    """Those whose deeds, as `of` finds them, are in at least so many threads."""
+    """Those whose deeds, as `of` finds them, are in at least so many threads. Nobody is looked at who has too few deeds
+    to come before those that are found."""
     opted_out = {row[0] for row in connection.execute(sql_people.OPTED_OUT, (deeds.asked.brand,))}
-    found = []
-    for voice in deeds.voices:
+    found: list[_Found] = []
+    for voice, many in deeds.voices.items():
+        if len(found) > limit and found[limit].place < _first_place(many):
+            break
         did = of(voice)
         if len({deed.thread for deed in did}) >= threads:
-            found.append(_Found(_place(did, did[0].author_id in opted_out), voice, did))
-    found = sorted(one for one in found if one.place > after)
+            one = _Found(_place(did, did[0].author_id in opted_out), voice, did)
+            if one.place > after:
+                insort(found, one)
     shown = found[:limit]
     return People(_persons(connection, deeds, shown), shown[-1].place if len(found) > limit else "")
+
+
+def _first_place(deeds: int) -> str:
+    """Before the place of everybody who has no more deeds than these."""
+    return f"0~{99_999 - min(deeds, _DEEDS):05}"
 
 
 def _place(deeds: Sequence[_Deed], opted_out: bool) -> str:

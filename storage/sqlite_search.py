@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 import sqlite3
 
-from sqlite_utils import Database
-
 from storage.records import Post
 from storage.sql_pull import columns
 
@@ -67,7 +65,11 @@ def put_back(connection: sqlite3.Connection, post_id: str) -> None:
 def expression(connection: sqlite3.Connection, text: str) -> str:
     """What MATCH is asked for posts with all the words of `text`, "" where it has none."""
     words = segment(text.replace("\0", " ").replace('"', " ")).strip()
-    return str(Database(connection).quote_fts(words)) if words else ""
+    if not words:
+        return ""
+    from sqlite_utils import Database  # takes a tenth of a second to import
+
+    return str(Database(connection).quote_fts(words))
 
 
 def find(connection: sqlite3.Connection, text: str, limit: int) -> list[Post]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from storage.sqlite import SqliteStore
+
+GOLDEN = Path(__file__).parent / "data" / "golden"
+Golden = Callable[[str, str], None]
+"""(name, text): `text` is what tests/data/golden/NAME holds; `--update-golden` makes it so."""
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -22,6 +27,29 @@ def _guarded(self: socket.socket, address: object) -> None:
         if not (str(host).startswith("127.") or host in ("localhost", "::1")):
             pytest.fail(f"a test tried to reach {host}")
     _connect(self, address)  # type: ignore[arg-type]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares with tests/data/golden/NAME byte for byte: what people get to see changes on purpose or not at all."""
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+        elif not path.exists():
+            pytest.fail(f"there is no tests/data/golden/{name}: pytest --update-golden writes it", pytrace=False)
+        elif (kept := path.read_bytes().decode()) != text:
+            lines = difflib.unified_diff(kept.splitlines(), text.splitlines(), name, "now", lineterm="")
+            told = "\n".join(lines) or "only line ends differ"
+            pytest.fail(f"{told}\n(pytest --update-golden, if that is meant)", pytrace=False)
+
+    return check
 
 
 @pytest.fixture(autouse=True)

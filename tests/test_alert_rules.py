@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from listener.alerts import notice as notices
 from listener.alerts.notice import TEXT_CHARS, Count, Digest, Line, Notice
+from listener.alerts.outbox import drain
 from listener.alerts.rules import Raised, Rule, raise_alerts
 from storage.records import Arrival, Mention, Post, Score, stamp
 from storage.sqlite import SqliteStore
@@ -203,3 +206,117 @@ def test_the_test_message_names_its_channel() -> None:
     assert notice.type == "test"
     assert "ops" in notice.title
     assert notice.found_at == stamp(NOW)
+
+
+# -- who says it, and how it is told
+
+
+class Nobody:
+    """A past in which these voices have spoken, and these rules are to be quiet."""
+
+    def __init__(self, *, known: bool = False, quiet: Sequence[str] = ()) -> None:
+        self._known = known
+        self._quiet = quiet
+
+    def is_first(self, mention: Mention) -> bool:
+        return not self._known
+
+    def is_quiet(self, rule: str, brand: str) -> bool:
+        return rule in self._quiet
+
+
+def told_to(rule: Rule, past: Nobody | None = None, reach: int | None = None, **others: Any) -> tuple[Raised, ...]:
+    post = POST._replace(**{key: value for key, value in others.items() if key != "baseline"})
+    baseline = bool(others.get("baseline"))
+    return raise_alerts([rule], post, [pair()], now=NOW, max_age=DAY, baseline=baseline, reach=reach, past=past)
+
+
+def test_a_rule_may_ask_for_authors_whom_many_read() -> None:
+    rule = Rule("loud", ("slack",), min_reach=1000)
+    assert [bool(told_to(rule, reach=reach)) for reach in (None, 999, 1000)] == [False, False, True]
+
+
+def test_a_rule_may_ask_for_few_stars_of_whatever_scale() -> None:
+    rule = Rule("stars", ("slack",), max_rating=2)
+    ratings = [(None, None), (2.0, 5.0), (3.0, 5.0), (4.0, 10.0), (60.0, 100.0)]
+    told = [bool(told_to(rule, rating=rating, rating_scale=scale)) for rating, scale in ratings]
+    assert told == [False, True, False, True, False]
+
+
+def test_a_rule_may_ask_for_what_an_author_says_first() -> None:
+    rule = Rule("new", ("slack",), first_time=True)
+    assert told_to(rule, Nobody())
+    assert not told_to(rule, Nobody(known=True))
+    assert not told_to(rule, Nobody(), baseline=True)
+    assert not told_to(rule, None)
+
+
+def test_a_rule_that_is_snoozed_leaves_the_mention_to_the_next() -> None:
+    second = Rule("second", ("slack",))
+    raised = raise_alerts(
+        [ANGRY, second], POST, [pair()], now=NOW, max_age=DAY, baseline=False, past=Nobody(quiet=["angry"])
+    )
+    assert [alert.rule for alert, _ in raised] == ["second"]
+
+
+def test_a_rule_on_something_else_wants_no_new_mention() -> None:
+    assert not told_to(Rule("late", ("slack",), on="overdue"))
+
+
+def test_an_alert_says_what_its_rule_asked_for_and_links_to_the_desk() -> None:
+    rule = Rule("loud", ("slack",), min_reach=1000, max_rating=2, first_time=True)
+    ((alert, _),) = raise_alerts(
+        [rule],
+        POST._replace(rating=1.0, rating_scale=5.0),
+        [pair()],
+        now=NOW,
+        max_age=DAY,
+        baseline=False,
+        desk="https://desk.example",
+        reach=5000,
+        past=Nobody(),
+    )
+    notice = Notice.from_json(alert.notice)
+    assert notice.desk == "https://desk.example/mentions/mention-Acme"
+    assert len(notice.reasons) == 3
+
+
+@given(st.integers(0, 10**10), st.integers(1, 48))
+def test_what_is_rolled_up_comes_due_together_at_the_end_of_its_stretch(passed: int, hours: int) -> None:
+    now, rolled = NOW + timedelta(milliseconds=passed), Rule("all", ("slack",), roll_up=timedelta(hours=hours))
+    ((_, (delivery,)),) = raise_alerts([rolled], POST, [pair()], now=now, max_age=365 * DAY, baseline=False)
+    due = datetime.fromisoformat(delivery.next_try_at)
+    assert timedelta(0) < due - now <= timedelta(hours=hours, milliseconds=1)
+    ((_, (again,)),) = raise_alerts(
+        [rolled], POST, [pair()], now=due - timedelta(seconds=1), max_age=365 * DAY, baseline=False
+    )
+    assert again.next_try_at == delivery.next_try_at
+
+
+def test_what_was_rolled_up_is_one_message_when_it_comes_due(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "listener.db")
+    store.migrate()
+    rule = Rule("all", ("chat",), roll_up=timedelta(hours=1))
+    for number in range(3):
+        post = POST._replace(id=f"post{number}", source_id=str(number), fingerprint=str(number))
+        its, score = pair()
+        its = its._replace(id=f"mention{number}", post_id=post.id)
+        score = score._replace(mention_id=its.id)
+        at = NOW + timedelta(minutes=number)
+        alerts = raise_alerts([rule], post, [(its, score)], now=at, max_age=DAY, baseline=False)
+        store.add_page([Arrival(post, None, ((its, score),), alerts)], stamp(at))
+    due = NOW + timedelta(hours=1)
+    assert store.next_delivery() == stamp(due)
+    told: list[Notice] = []
+
+    class Chat:
+        per_second = 100.0
+
+        def deliver(self, notice: Notice, *, key: str, now: datetime, http: Any) -> None:
+            told.append(notice)
+
+    drain(store, {"chat": Chat()}, None, lambda: due, random.Random(1))  # type: ignore[arg-type, dict-item]
+    (digest,) = told
+    assert digest.digest is not None
+    assert digest.digest.total == 3
+    store.close()

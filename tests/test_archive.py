@@ -294,7 +294,7 @@ def test_files_as_spreadsheets_write_them_are_read(command: Command, content: by
 
 def test_about_makes_every_row_a_mention(command: Command) -> None:
     file = command.file("a.jsonl", '{"text": "it broke again"}\n')
-    assert "1 new mentions" in command("import", file, "--about", "Acme").out
+    assert "1 new mention;" in command("import", file, "--about", "Acme").out
     unknown = command("import", file, "--about", "Acne")
     assert unknown.code == 2
     assert "there is no brand 'Acne'; there are: Acme." in unknown.err

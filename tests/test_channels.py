@@ -5,10 +5,8 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,8 +18,9 @@ from listener.alerts.channels import slack, webhook
 from listener.alerts.channels.contract import Channel, DeliveryError, Probes
 from listener.alerts.channels.slack import Slack, SlackOptions
 from listener.alerts.channels.webhook import Webhook, WebhookOptions, signed_headers, verify
+from listener.alerts.message import clean
 from listener.alerts.notice import Digest, Line, Notice
-from tests.contracts.channels import DIGEST, KEY, NOTICE, NOW, ChannelContract, everywhere, http
+from tests.contracts.channels import DIGEST, INJECTIONS, KEY, NOTICE, NOW, ChannelContract, everywhere, http, strings
 from tests.standins.chat import ChatServer, Say, as_slack
 
 __all__ = ["http"]
@@ -35,11 +34,19 @@ def secret_url(url: str) -> SecretStr:
 
 
 class TestSlackContract(ChannelContract):
+    limit = 13_000
+
+    def size(self, body: bytes) -> int:
+        return sum(map(len, strings(json.loads(body))))
+
     def make(self, url: str) -> Channel:
         return Slack("ops", SlackOptions(url=secret_url(url)))
 
 
 class TestWebhookContract(ChannelContract):
+    limit = 19_999
+    shown = False
+
     def make(self, url: str) -> Channel:
         return Webhook("ops", WebhookOptions(url=secret_url(url), secrets=(SecretStr(NEW), SecretStr(OLD))))
 
@@ -163,7 +170,7 @@ def test_a_digest_tells_counts_and_the_surest_but_not_its_bookkeeping() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "😀" * 9_000, '"' * 9_000, "\x01" * 9_000, "\ud800" * 9_000])
 def test_a_webhook_body_stays_under_20_kb_and_keeps_its_link(text: str) -> None:
-    mention, digest = everywhere(text)
+    mention, digest, *_ = everywhere(text)
     link = "https://example.org/" + "p" * 7_000
     for notice in (replace(mention, url=link), digest):
         body = webhook.render(notice)
@@ -201,54 +208,15 @@ def test_slacks_statuses_say_what_is_for_good(status: int, permanent: str, http:
     assert caught.value.permanent == permanent
 
 
-def strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from strings(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from strings(one)
-
-
-INJECTIONS = [
-    "<!channel>",
-    "<!here|here>",
-    "<!everyone>",
-    "<!subteam^S123>",
-    "<@U123ABC>",
-    "<#C123>",
-    "@channel",
-    "@here look",
-    "hey @everyone!",
-    "@\x00channel",
-    "@\u202echannel",
-    "<https://evil.example|https://bank.example>",
-    "[bank.example](https://evil.example)",
-    "[bank]\x00(https://evil.example)",
-    "&lt;!channel&gt;",
-    "<<!channel>>",
-    "&amp;lt;!channel>",
-    "<\n!channel>",
-    "\u2028<!channel>",
-    "<!date^1392734382^{date}^https://evil.example|click>",
-]
-
-
 @pytest.mark.parametrize("text", INJECTIONS)
-def test_no_mention_and_no_masked_link_comes_out_of_content(text: str) -> None:
+def test_slack_finds_no_entity_in_content(text: str) -> None:
     for notice in everywhere(f"{text} {text}"):
         for shown in strings(slack.render(notice)):
             if shown == notice.url:
                 continue  # the button's
-            # The digest's own link stands at the start, and is closed.
-            ours = re.sub(r"^<https://example\.org/\d+\|", "", shown)
-            assert "<" not in ours
-            assert ours.count(">") == (ours != shown)
-            assert not re.search(r"@\w", ours)
-            assert "](" not in ours
-            assert not re.search("[\x00\u202e\u2028]", ours)
+            # The digest's own link stands at the end, with words of ours.
+            theirs = re.sub(r" <https://posts\.example/\d+\|Open post>$", "", shown)
+            assert not re.search("[<>]", theirs)
             assert not re.search(r"&(?!amp;|lt;|gt;)", shown)
 
 
@@ -256,7 +224,7 @@ def test_no_mention_and_no_masked_link_comes_out_of_content(text: str) -> None:
 def test_whatever_is_shown_reads_back_as_it_was_written(text: str) -> None:
     shown = slack.neutral(text)
     back = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace("\u200b", "")
-    kept = slack._CONTROLS.sub("", text).replace("\u200b", "")
+    kept = clean(text).replace("\u200b", "")
     assert back == kept
     assert "<" not in shown
     assert ">" not in shown
@@ -271,7 +239,7 @@ def test_a_cut_never_splits_an_entity(text: str, limit: int) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "&" * 9_000, "😀" * 9_000, "a b\n" * 9_000])
 def test_slacks_limits_hold_for_whatever_is_found(text: str) -> None:
-    mention, digest = everywhere(text)
+    mention, digest, *_ = everywhere(text)
     for notice in (replace(mention, url="https://example.org/" + "p" * 2_900), digest):
         payload = slack.render(notice)
         blocks = payload["blocks"]
@@ -321,15 +289,6 @@ def test_what_is_overdue_says_so_and_why() -> None:
     assert json.loads(webhook.render(overdue))["data"]["why"]["reasons"] == list(overdue.reasons)
 
 
-def test_a_reader_sees_what_where_and_why() -> None:
-    payload = slack.render(NOTICE)
-    shown = "\n".join(strings(payload))
-    assert payload["text"] == "Acme: detractor: Acme lost my data"
-    for part in ("hn", "by alice", "2026-11-22 02:40 UTC", "91% sure", "rule angry", "matched acme", "crash -0.42"):
-        assert part in shown
-    assert "Third crash this week &amp; support is &lt;silent&gt;." in shown
-
-
 def test_a_digest_lists_counts_and_links_and_drops_links_that_could_break_out() -> None:
     lines = (
         Line("Acme", "detractor", 0.9, "fine", "https://example.org/a?x=1&y=2"),
@@ -338,7 +297,7 @@ def test_a_digest_lists_counts_and_links_and_drops_links_that_could_break_out() 
     digest = replace(DIGEST, digest=Digest(2, DIGEST.digest.counts if DIGEST.digest else (), lines, ()))
     shown = list(strings(slack.render(digest)))
     assert "120 × Acme: detractor\n23 × Acme: promoter" in shown
-    assert "<https://example.org/a?x=1&amp;y=2|fine> (Acme: detractor, 90% sure)" in shown
+    assert "fine (Acme: detractor, 90% sure) <https://example.org/a?x=1&amp;y=2|Open post>" in shown
     assert "bad (Acme: detractor, 90% sure)" in shown
 
 

@@ -18,6 +18,7 @@ from connectors.post import Page, Question
 from listener.app import App
 from listener.config import read
 from listener.trial import try_source
+from storage.sqlite import SqliteStore
 from tests.command import ACME, Command, Ended
 from tests.standins import jetstream
 from tests.standins.chat import ChatServer, Say, as_slack
@@ -126,6 +127,20 @@ def test_a_channel_is_probed_or_said_to_be_beyond_probing(tmp_path: Path, feeds:
     assert line(ended, "dead").endswith("Slack calls it no_service.")
     assert line(ended, "hook") == "channel        hook: cannot be tried without sending: listener alerts test hook"
     assert "secret-token" not in ended.out + ended.err
+
+
+def test_a_channel_that_was_stopped_is_not_said_to_be_well(tmp_path: Path, feeds: FeedServer) -> None:
+    with ChatServer(as_slack) as live:
+        command = Command(tmp_path, PRIVATE + source("blog", feeds.url()) + channel("live", live.url))
+        assert command("check").code == 0
+        with closing(SqliteStore(command.database)) as store:
+            store.set_channel("live", stopped="Stopped: It is gone. Run `listener alerts replay --channel live`.")
+        ended = command("check")
+    assert ended.code == 3
+    assert line(ended, "live") == (
+        "channel        live: failed: nothing is sent to it since it refused: "
+        "It is gone. Run `listener alerts replay --channel live`."
+    )
 
 
 def test_offline_asks_nobody(tmp_path: Path, feeds: FeedServer) -> None:

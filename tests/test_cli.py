@@ -97,7 +97,7 @@ def test_nothing_at_all_is_a_question_for_help() -> None:
         (["brands", "lst"], "No such command 'lst'. Did you mean 'list'?"),
         (["report", "--unti", "7d"], "No such option '--unti'. Did you mean '--until'?"),
         (["zzz"], "No such command 'zzz'."),
-        (["report", "--format", "pdf"], "'pdf' is not one of 'text', 'markdown', 'json'"),
+        (["report", "--format", "pdf"], "'pdf' is not one of 'text', 'markdown', 'html', 'csv', 'json'"),
         (["pull", "now"], "Got unexpected extra argument"),
         (["brands", "explain"], "Missing argument 'TEXT'."),
     ],
@@ -412,7 +412,7 @@ def test_a_dead_channel_says_why_and_can_be_opened_again(tmp_path: Path, place: 
     assert command("alerts", "list", "--state", "dead", "--json").json[0]["state"] == "dead"
     place.override = Told(200)
     replayed = command("alerts", "replay", "--channel", "chat")
-    assert (replayed.code, replayed.out) == (0, "1 deliveries try again: 1 messages sent, 0 waiting.\n")
+    assert (replayed.code, replayed.out) == (0, "1 delivery tries again: 1 message sent, 0 waiting.\n")
     assert command("alerts", "replay", "--all").out.startswith("0 deliveries try again")
 
 
@@ -499,3 +499,11 @@ def test_the_command_and_the_module_are_the_same_program(tmp_path: Path) -> None
         ended = subprocess.run([*program, "zzz"], capture_output=True, text=True, cwd=tmp_path, env=environment)
         assert (ended.returncode, ended.stdout) == (2, "")
         assert "No such command 'zzz'." in ended.stderr
+
+
+def test_who_only_reads_the_store_waits_for_no_library_that_fetches_or_migrates() -> None:
+    heavy = "{'httpx', 'sqlite_utils'}"
+    asked = (
+        f"import sys, listener.app, listener.cli.nps, listener.cli.report; sys.exit(len({heavy} & {{*sys.modules}}))"
+    )
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0

@@ -88,6 +88,7 @@ def test_a_proxy_that_names_people_has_a_secret_that_is_told_to_nobody(tmp_path:
 # -- what is not, one sentence each
 
 
+MAIL = '[[channels]]\nname = "mail"\ntype = "email"\nhost = "h"\nsender = "a@b.example"\nto = ["c@d.example"]\n'
 MISTAKES = [
     ("[htpp]\n", "htpp: there is no such option; did you mean 'http'?"),
     ('[http]\ncontct = "x"\n', "http.contct: there is no such option; did you mean 'contact'?"),
@@ -115,7 +116,7 @@ MISTAKES = [
     ('[desk]\nanswer_within = { angry = "4h" }\n', "desk.answer_within.angry.[key]: Input should be 'promoter'"),
     ('[desk]\nanswer_within = { detractor = "soon" }\n', "desk.answer_within.detractor: 'soon' is not a duration"),
     ('[[desk.snippets]]\nname = "Thanks"\n', "desk.snippets[1].text: is missing."),
-    ('brands = "Acme"\n', "brands: Input should be a valid tuple."),
+    ('brands = "Acme"\n', 'brands: must be a list, such as ["one", "two"].'),
     ('[[brands]]\nname = "Acme"\n', "brands[1].query: is missing."),
     (ACME.replace('"acme"', '"acme AND"'), "brands \"Acme\".query: a word, a phrase or a ( is expected after AND at column 9"),
     (ACME + ACME, 'brands "Acme": two have this name; give each its own.'),
@@ -143,7 +144,9 @@ MISTAKES = [
     ('[[alerts]]\nname = "a"\nchannels = ["chat"]\n', 'alerts "a".channels: there is no channel "chat".'),
     (CHAT + '[[alerts]]\nname = "a"\nchannels = ["chat"]\nbrands = ["Acne"]\n', 'alerts "a".brands: there is no brand "Acne".'),
     (CHAT + '[[alerts]]\nname = "a"\nchannels = ["chat"]\nlabels = ["angry"]\n', "alerts[1].labels[1]: Input should be 'promoter'"),
-    ('[[alerts]]\nname = "a"\nchannels = []\n', "alerts[1].channels: "),
+    ('[[alerts]]\nname = "a"\nchannels = []\n', "alerts[1].channels: must not be empty."),
+    (CHAT + '[[alerts]]\nname = "a"\nchannels = ["chat"]\nlabels = []\n', "alerts[1].labels: must not be empty."),
+    (MAIL + 'user = "u"\n', 'channels "mail": user and password go together.'),
     (CHAT + ('[[alerts]]\nname = "a"\nchannels = ["chat"]\n' * 2), 'alerts "a": two have this name; give each its own.'),
     (CHAT.replace(f"https://hooks.example/{SECRET}", "env:HOOK"), "channels[1].url: the environment variable HOOK is not set."),
     (CHAT.replace(f"https://hooks.example/{SECRET}", "file:nope"), "channels[1].url: the file nope cannot be read: No such file or directory."),

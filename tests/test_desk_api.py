@@ -330,7 +330,7 @@ def test_reviews_are_listed_page_by_page(served: Served) -> None:
 
 
 def test_the_report_is_the_one_that_the_command_prints(served: Served) -> None:
-    from listener.cli.report import gather
+    from listener.cli.report_making import gather
     from listener.quantities import parse_when
 
     served.flag("1")

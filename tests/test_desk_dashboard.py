@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from listener.coverage import heard_share, source_health
 from listener.desk import charts
 from listener.desk.charts import Column, Interval
-from listener.desk.dashboard import midnights
 from listener.desk.responses import FEWEST, responses
 from listener.nps.estimate import Gate
 from listener.report import words
+from listener.report.days import midnights
 from listener.report.trend import weeks
 from storage.records import stamp
 from storage.records_figures import Answered

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from listener.desk.marks import BLAME, BRAND, PRAISE, brand_spans, excerpt, pieces, word_spans
 from listener.desk.mention import snippets
-from listener.desk.shown import link, reach, span, sure, when
+from listener.desk.shown import link, reach, row, span, sure, when
 from listener.desk.urgency import flagged
 from listener.match import Matcher, parse
 from listener.settings import SnippetSettings
@@ -132,6 +132,16 @@ def test_an_excerpt_shows_the_brand_however_far_behind() -> None:
     assert shown[0].text == "… "
     assert shown[-1].text == " …"
     assert sum(len(piece.text) for piece in shown) <= 210
+
+
+@pytest.mark.parametrize("start", [0, 39, 269, 270, 396, 400, 841, 1_198, 3_990])
+def test_a_row_shows_the_brand_wherever_in_a_long_text_it_stands_and_no_word_that_only_begins_so(start: int) -> None:
+    before = ("für " * 1_000)[:start]
+    for word, marked in (("Acme", ["Acme"]), ("Acmeville", [])):
+        of = post(text=f"{before[:-1]}{' ' if start else ''}{word} ist kaputt {'so ' * 400}")
+        item = Item(mention(of)[0]._replace(brand="Acme"), of, None, None, None, "")
+        shown = row(item, Matcher({"Acme": parse("acme")}), "ann", NOW, UTC)
+        assert [piece.text for piece in shown.text if piece.kind] == marked
 
 
 @given(texts, st.integers(0, 79), st.integers(10, 60))

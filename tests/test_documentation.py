@@ -69,6 +69,7 @@ def _options_of_the_example() -> dict[str, set[str]]:
 def _read(text: str, folder: Path) -> config.Config:
     # 32 bytes of base64: what `file:webhook.secret` stands for in the example.
     (folder / "webhook.secret").write_text("whsec_" + "QUJDREVGR0g" * 4)
+    (folder / "telegram.token").write_text("123456:a-token-of-no-bot")
     path = folder / "listener.toml"
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)

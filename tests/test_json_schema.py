@@ -14,20 +14,25 @@ import pytest
 from listener.nps.estimate import Gate
 from listener.report import json as as_json
 from listener.report.build import Report, build
+from listener.report.gather import Known
 from storage.records_nps import Told
 from storage.sqlite import SqliteStore
+from tests import eventful
 from tests.command import Command
 from tests.conftest import NOW
 from tests.made import AT, ago, arrival, audit, author, review, run, watch
 
 README = Path(__file__).parents[1] / "README.md"
-FIGURE, NPS, PARTS, REPORT = (
+FIGURE, QUOTE, NPS, PARTS, REPORT = (
     "| key of a figure |",
+    "| key of a quote |",
     "`listener nps --json`, and each of `reports`:\n\n| key |",
     "Only `listener nps --by … --json`:\n\n| key |",
     "Only each of `reports`:\n\n| key |",
 )
 OPEN = Gate(min_authors=2, max_half_width=100.0, min_coverage=0.0)
+
+KINDS = {"figure": FIGURE, "quote": QUOTE}
 
 Schema = dict[str, str]
 """Path -> type, as the README names both."""
@@ -59,6 +64,8 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "list": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
     "object of integers": _counts,
+    "object of numbers": lambda value: isinstance(value, dict) and all(type(one) is float for one in value.values()),
+    "object of strings": lambda value: isinstance(value, dict) and all(isinstance(one, str) for one in value.values()),
     "object of objects of integers": lambda value: isinstance(value, dict) and all(map(_counts, value.values())),
 }
 
@@ -68,8 +75,8 @@ def compare(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     path = path.replace("promoters[]", "detractors[]")
     if (type_ := schema.get(path)) is not None:
         yield path
-        if type_ == "figure":
-            assert set(compare(value, table(FIGURE))) == set(table(FIGURE)), path
+        if type_ in KINDS:
+            assert set(compare(value, table(KINDS[type_]))) == set(table(KINDS[type_])), path
             return
         assert any(CHECKS[one](value) for one in type_.split(" or ")), f"{path} is no {type_}: {value!r}"
     if isinstance(value, dict) and any(known.startswith(f"{path}.*") for known in schema):
@@ -78,7 +85,7 @@ def compare(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     elif isinstance(value, dict) and (type_ is None or type_.startswith("object or")):
         for key, inner in value.items():
             yield from compare(inner, schema, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and path != "detractors[].words":
+    elif isinstance(value, list) and (type_ is None or any(known.startswith(f"{path}[]") for known in schema)):
         for inner in value:
             yield from compare(inner, schema, f"{path}[]")
     else:
@@ -108,11 +115,13 @@ def _eventful(store: SqliteStore) -> Report:
     store.add_reviews([review(page[2], "passive", sampled_by="audit", inclusion_prob=1.0)])
     for days, sources in ((30, "blogs"), (1, "blogs, forum")):
         store.note("Acme", {"sources": sources}, ago(days=days))
+    eventful.fill(store)
     return _report(store)
 
 
 def _report(store: SqliteStore, brand: str = "Acme") -> Report:
-    return build(store, brand, NOW - timedelta(days=14), NOW, UTC, OPEN)
+    known = eventful.KNOWN if brand == "Acme" else Known()
+    return build(store, brand, NOW - timedelta(days=14), NOW, UTC, OPEN, known=known)
 
 
 def _reports(store: SqliteStore) -> list[dict[str, Any]]:
@@ -122,9 +131,9 @@ def _reports(store: SqliteStore) -> list[dict[str, Any]]:
 
 def test_a_report_has_the_keys_and_types_of_the_readme_and_no_others(store: SqliteStore) -> None:
     schema = table(NPS) | table(REPORT)
-    eventful, empty = (set(compare(told, schema)) for told in _reports(store))
-    assert eventful == set(schema)
-    assert empty < eventful
+    full, empty = (set(compare(told, schema)) for told in _reports(store))
+    assert full == set(schema)
+    assert empty < full
 
 
 def test_the_top_of_a_report_is_what_nps_prints(store: SqliteStore) -> None:
@@ -136,7 +145,11 @@ def test_the_top_of_a_report_is_what_nps_prints(store: SqliteStore) -> None:
 
 def test_what_the_readme_names_has_those_types_even_where_there_is_nothing(store: SqliteStore) -> None:
     always = set(compare(_reports(store)[1], table(NPS) | table(REPORT)))
-    optional = {path for path in table(NPS) | table(REPORT) if re.search(r"\[\]|\*|net_by_source|definitions\.", path)}
+    optional = {
+        path
+        for path in table(NPS) | table(REPORT)
+        if re.search(r"\[\]|\*|net_by_source|definitions\.|share_of_voice\.", path)
+    }
     assert always >= set(table(NPS) | table(REPORT)) - optional
 
 

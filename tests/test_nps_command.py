@@ -37,7 +37,11 @@ KEYS = {
     *("brand", "since", "until", "timezone", "inps", "net", "waterfall", "labels", "unscored", "scorers", "audits"),
     "coverage",
 }
-MORE = {"change", "definitions", "weeks", "seams", "labels_by_source", "stories", "detractors", "promoters"}
+MORE = {
+    *("change", "definitions", "weeks", "seams", "labels_by_source", "stories", "detractors", "promoters"),
+    *("needs_answer", "responses", "themes", "questions", "advocates", "praise", "share_of_voice", "days"),
+    "heard_by_day",
+}
 CHANGE = {"since", "before", "difference", "low", "high", "detectable", "reason", "net_by_source"}
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from connectors.post import Post as SourcePost
 from listener.alerts.notice import Notice
-from listener.alerts.outbox import FLOOD
 from listener.alerts.reminders import remind
 from listener.alerts.rules import Rule
 from listener.app import App
@@ -169,10 +168,23 @@ def test_the_first_rule_tells_what_was_overdue_before_it_and_in_one_message_when
     assert reminded(store) == 250
     with ChatServer() as chat:
         app = _app(tmp_path, chat.url)
-        assert app.deliver().sent == FLOOD + 1
+        assert app.deliver().sent == 1
         app.close()
         digests = [data for data in (json.loads(heard.body)["data"] for heard in chat.heard) if "counts" in data]
-    assert [one["counts"] for one in digests] == [[{"brand": "Acme", "label": "answer overdue", "mentions": 230}]]
+    assert [one["counts"] for one in digests] == [[{"brand": "Acme", "label": "answer overdue", "mentions": 250}]]
+
+
+def test_history_that_was_overdue_when_it_came_is_no_news_unless_somebody_took_it_up(store: SqliteStore) -> None:
+    def of_history(name: str, hours: float, **others: object) -> Arrival:
+        made = flagged(name, hours, opened_at=AT, **others)
+        return made._replace(mentions=tuple((one._replace(backfill=1), score) for one, score in made.mentions))
+
+    taken_up = of_history("3", -1, state="assigned", assignee="bob")
+    due_since = of_history("2", 3)
+    store.add_page([of_history("1", -1), due_since, taken_up], AT)
+    assert reminded(store) == 3
+    assert {one.alert.mention_id for one in store.deliveries()} == {id_of(due_since), id_of(taken_up)}
+    assert reminded(store) == 0
 
 
 # -- whatever happens between

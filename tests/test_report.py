@@ -1,7 +1,4 @@
-"""A report says what the database holds, with its coverage beside it, or why there is no number.
-
-The golden files are written anew by `python -m tests.test_report`; read the difference before keeping it.
-"""
+"""A report says what the database holds, with its coverage beside it, or why there is no number."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ import math
 import random
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -27,13 +23,14 @@ from listener.nps.estimate import Gate
 from listener.report import json as as_json
 from listener.report import markdown, text
 from listener.report.build import Report, build
+from listener.report.columns import columns
 from storage.records import Arrival, Post, stamp
 from storage.records_nps import Told
 from storage.sqlite import SqliteStore
-from tests.conftest import NOW
+from tests import eventful
+from tests.conftest import NOW, Golden
 from tests.made import AT, ago, arrival, audit, author, mention, post, review, run, watch
 
-DATA = Path(__file__).parent / "data" / "report"
 BERLIN = ZoneInfo("Europe/Berlin")
 SINCE = NOW - timedelta(days=7)
 OPEN = Gate(min_authors=3, max_half_width=100.0, min_coverage=0.5)
@@ -109,6 +106,11 @@ def long_report(store: SqliteStore) -> Report:
     return build(store, "Acme", NOW - timedelta(days=20), NOW, BERLIN, OPEN._replace(audits=30), top=1)
 
 
+def full_report(store: SqliteStore) -> Report:
+    eventful.fill(store)
+    return build(store, "Acme", eventful.SINCE, NOW, BERLIN, OPEN, 3, known=eventful.KNOWN)
+
+
 def report(store: SqliteStore, gate: Gate = OPEN, brand: str = "Acme", top: int = 5) -> Report:
     return build(store, brand, SINCE, NOW, BERLIN, gate, top)
 
@@ -123,14 +125,23 @@ def filled(store: SqliteStore) -> SqliteStore:
 
 
 @pytest.mark.parametrize("name", RENDERERS)
-def test_the_report_reads_as_agreed(filled: SqliteStore, name: str) -> None:
-    assert RENDERERS[name]([report(filled)]) == (DATA / name).read_text(encoding="utf-8")
+def test_the_report_reads_as_agreed(filled: SqliteStore, name: str, golden: Golden) -> None:
+    golden(f"report/{name}", RENDERERS[name]([report(filled)]))
 
 
 @pytest.mark.parametrize("name", RENDERERS)
-def test_a_longer_report_reads_as_agreed(store: SqliteStore, name: str) -> None:
+def test_a_longer_report_reads_as_agreed(store: SqliteStore, name: str, golden: Golden) -> None:
     fill_long(store)
-    assert RENDERERS[name]([long_report(store)]) == (DATA / f"long_{name}").read_text(encoding="utf-8")
+    golden(f"report/long_{name}", RENDERERS[name]([long_report(store)]))
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_a_report_with_every_section_reads_as_agreed(store: SqliteStore, name: str, golden: Golden) -> None:
+    golden(f"report/full_{name}", RENDERERS[name]([full_report(store)]))
+
+
+def test_a_report_on_a_narrow_terminal_reads_as_agreed(store: SqliteStore, golden: Golden) -> None:
+    golden("report/narrow_report.txt", text.render([full_report(store)], 40))
 
 
 @pytest.mark.parametrize("name", RENDERERS)
@@ -364,29 +375,14 @@ def test_confidence_and_weights_are_finite_numbers_in_the_json(filled: SqliteSto
     assert all(map(math.isfinite, numbers(json.loads(as_json.render([report(filled)])))))
 
 
-@pytest.mark.parametrize("width", [40, 96, 200])
-def test_the_text_keeps_to_the_width_where_words_allow(filled: SqliteStore, width: int) -> None:
-    prose = [line for line in text.render([report(filled)], width).splitlines() if "https://" not in line]
-    assert max(len(line) for line in prose[1:]) <= max(width, 60)
+@pytest.mark.parametrize("width", [40, 57, 80, 120])
+def test_the_text_keeps_to_the_width_of_the_terminal(store: SqliteStore, width: int) -> None:
+    for made in (full_report(store), report(store, brand="Nobody's")):
+        prose = [line for line in text.render([made], width).splitlines() if "https://" not in line]
+        assert max(map(columns, prose)) <= width
 
 
 def test_times_are_those_of_the_zone(filled: SqliteStore) -> None:
     first: datetime = report(filled).since
     assert first == SINCE
     assert "2026-11-15 13:00 to 2026-11-22 13:00 (Europe/Berlin)" in text.render([report(filled)])
-
-
-def _write() -> None:
-    DATA.mkdir(exist_ok=True)
-    for prefix, filling, reporting in (("", fill, report), ("long_", fill_long, long_report)):
-        with tempfile.TemporaryDirectory() as folder:
-            store = SqliteStore(Path(folder) / "listener.db")
-            store.migrate()
-            filling(store)
-            for name, render in RENDERERS.items():
-                (DATA / f"{prefix}{name}").write_text(render([reporting(store)]), encoding="utf-8")
-            store.close()
-
-
-if __name__ == "__main__":
-    _write()

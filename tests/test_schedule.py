@@ -390,6 +390,16 @@ def test_a_clock_set_back_does_not_make_a_tick_wait_for_it(desk: Desk) -> None:
     assert desk.now == NOW - timedelta(hours=1)
 
 
+def test_chores_go_on_when_the_clock_is_set_back(desk: Desk) -> None:
+    desk.rota.tick()
+    desk.engine.take()
+    desk.now -= timedelta(hours=2)
+    desk.rota.tick()
+    assert {"settle", "remind", "rules", "tidy"} <= {*desk.engine.take()}
+    desk.rota.tick()
+    assert desk.engine.take() == []
+
+
 def test_a_watch_of_a_newer_configuration_is_told_once_and_costs_the_others_nothing(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -421,7 +431,8 @@ def test_chores_are_done_at_the_start_and_then_each_at_its_own_pace(desk: Desk) 
         desk.rota.tick()
         done.update(desk.engine.take())
         desk.now += timedelta(seconds=1)
-    assert done == {"settle": 60, "remind": 60, "beat": 60, "tidy": 1, "honest": 1, "sweep": 12}
+    chores = {"settle": 60, "remind": 60, "beat": 60, "rules": 12, "tidy": 1, "honest": 1, "look": 1, "sweep": 12}
+    assert done == chores
 
 
 def test_new_posts_are_made_searchable_at_the_next_tick(desk: Desk) -> None:

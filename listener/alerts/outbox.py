@@ -11,23 +11,24 @@ import random
 import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from connectors.contract import Http
 from listener.alerts.channels.contract import Channel
-from listener.alerts.sender import FLOOD, LADDER, ROW_LIMIT, AlertStore, Sender, Tally, Work
-from storage.records import stamp
+from listener.alerts.ops import Ops
+from listener.alerts.policy import FLOOD, Policy
+from listener.alerts.sender import LADDER, ROW_LIMIT, AlertStore, Sender, Tally, Work
+from storage.records import Outgoing, stamp
 
-__all__ = ["FLOOD", "LADDER", "AlertStore", "DrainReport", "drain", "replay"]
+__all__ = ["FLOOD", "LADDER", "AlertStore", "DrainReport", "Ops", "Policy", "drain", "drop", "replay"]
 
 
 class DrainReport(NamedTuple):
     """What a drain came to.
 
-    `sent` counts messages, `waiting` the deliveries that are still to be sent (at most 2,000 are counted), `dead`
-    those that died in this drain. `stopped` names the channels that refused for good; `errors` are sentences that
-    begin with a channel's name.
+    `sent` counts messages, `waiting` the deliveries that are still to be sent, `dead` those that died in this drain.
+    `stopped` names the channels that refused for good; `errors` are sentences that begin with a channel's name.
     """
 
     sent: int = 0
@@ -46,6 +47,8 @@ def drain(
     *,
     patience: float = 30.0,
     pause: Callable[[float], object] = time.sleep,
+    policy: Policy | None = None,
+    ops: Ops | None = None,
 ) -> DrainReport:
     """Send all that is due. `pause` waits so many seconds; what it returns is true when the drain is to end there.
 
@@ -57,28 +60,41 @@ def drain(
     if earliest is None:
         return DrainReport()
     tally = Tally()
-    if earliest <= stamp(now()):
-        work = Work(store, http, now, rng, patience, tally)
+    if earliest <= stamp(now() + timedelta(seconds=patience)):
+        policy = policy or Policy()
+        work = Work(store, http, now, rng, patience, tally, policy, ops or Ops(policy.ops))
         _bury_orphans(work, channels)
         _take_turns([Sender(work, name, channel).run() for name, channel in channels.items()], now, pause)
-    waiting = len(store.deliveries("waiting", ROW_LIMIT))
+        if tally.told and policy.ops in channels:  # its own turn may have been over before there was trouble
+            _take_turns([Sender(work, policy.ops, channels[policy.ops]).run()], now, pause)
+    waiting = sum(store.delivery_counts("waiting").values())
     return DrainReport(tally.sent, waiting, tally.dead, tuple(tally.stopped), tuple(dict.fromkeys(tally.errors)))
 
 
 def replay(store: AlertStore, now: datetime, *, channel: str = "", delivery_ids: Collection[str] = ()) -> int:
-    """Make dead deliveries wait again: all, those of one channel, or these; how many. Their channels are open again."""
+    """Make dead deliveries wait again: all, those of one channel, or these (dropped ones, too); how many. Their
+    channels are open again."""
     if channel:
         store.set_channel(channel)
+    if delivery_ids:
+        named = filter(None, map(store.delivery, delivery_ids))
+        return _revive(store, [one for one in named if channel in ("", one.delivery.channel)], now)
     revived = 0
-    while chosen := [
-        one.delivery
-        for one in store.deliveries("dead", ROW_LIMIT)
-        if channel in ("", one.delivery.channel) and (not delivery_ids or one.delivery.id in delivery_ids)
-    ]:
-        for name in {one.channel for one in chosen}:
-            store.set_channel(name)
-        revived += store.replay([one.id for one in chosen], stamp(now))
+    while page := store.delivery_page(channel, "dead", limit=ROW_LIMIT).deliveries:
+        revived += _revive(store, page, now)
     return revived
+
+
+def drop(store: AlertStore, delivery_ids: Collection[str]) -> int:
+    """Give up waiting and dead deliveries; how many. `replay` with their ids brings them back."""
+    return store.drop(tuple(delivery_ids), "Dropped by hand.")
+
+
+def _revive(store: AlertStore, chosen: Sequence[Outgoing], now: datetime) -> int:
+    again = [one.delivery for one in chosen if one.delivery.state in ("dead", "dropped")]
+    for name in {one.channel for one in again}:
+        store.set_channel(name)
+    return store.replay([one.id for one in again], stamp(now)) if again else 0
 
 
 def _take_turns(
@@ -100,7 +116,7 @@ def _take_turns(
 
 
 def _bury_orphans(work: Work, channels: Mapping[str, Channel]) -> None:
-    waiting = {one.delivery.channel for one in work.store.deliveries("waiting", ROW_LIMIT)}
+    waiting = {channel for channel, _ in work.store.delivery_counts("waiting")}
     for name in sorted(waiting - channels.keys()):
         with work.store.claim(f"channel:{name}") as mine:
             if mine:

@@ -6,7 +6,7 @@ from what it speaks of, so two processes that find the same case at once tell on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
 
@@ -21,32 +21,51 @@ from storage.records_desk import Case, Item, Reminder
 _SLICE = 100
 
 
-def remind(store: Working, rules: Sequence[Rule], settings: Settings, now: datetime) -> int:
+Quiet = Callable[[str, str], bool]
+"""(rule, brand) → whether somebody wants it to be quiet now."""
+
+
+def remind(
+    store: Working,
+    rules: Sequence[Rule],
+    settings: Settings,
+    now: datetime,
+    quiet: Quiet = lambda rule, brand: False,
+) -> int:
     """Put cases whose snooze has ended back to work, then raise alerts for each that is past its time; how many cases
     were found so. Raises StoreError.
 
-    In slices, so that nobody waits for the write lock for long. A case that no rule wants is passed for good, as those
-    are that were told. Without any rule on "overdue" none is: the first such rule tells what is overdue by then."""
+    In slices, so that nobody waits for the write lock for long. A case that no rule wants, or only rules that are
+    `quiet`, is passed for good, as those are that were told. Without any rule on "overdue" none is: the first such rule
+    tells what is overdue by then."""
     at = stamp(now)
     while store.wake(at, _SLICE):
         pass
     wanting = [rule for rule in rules if rule.on == "overdue"]
     found = 0
     while wanting and (due := store.overdue(at, _SLICE)):
-        found += store.remind(list(_reminders(due, wanting, settings, at)), at)
+        heard = [_but(wanting, quiet, item.mention.brand) for item in due]
+        found += store.remind(list(_reminders(due, heard, settings, at)), at)
     return found
 
 
-def _reminders(due: Sequence[Item], rules: Sequence[Rule], settings: Settings, now: str) -> Iterator[Reminder]:
-    for item in due:
+def _but(rules: Sequence[Rule], quiet: Quiet, brand: str) -> list[Rule]:
+    return [rule for rule in rules if not quiet(rule.name, brand)]
+
+
+def _reminders(
+    due: Sequence[Item], heard: Sequence[Sequence[Rule]], settings: Settings, now: str
+) -> Iterator[Reminder]:
+    for item, rules in zip(due, heard, strict=True):
         if item.case is not None:
             yield Reminder(item.case, _raised(item, item.case, rules, settings, now))
 
 
 def _raised(item: Item, case: Case, rules: Sequence[Rule], settings: Settings, now: str) -> tuple[Raised, ...]:
-    """Of a post that was taken away there is nothing to tell; of others by the label that holds, of which a person is
-    sure."""
-    if item.post.deleted_at:
+    """Of a post that was taken away there is nothing to tell, nor of history that nobody has touched and that was
+    overdue before anybody here could know of it; of others by the label that holds, of which a person is sure."""
+    history = item.mention.backfill and case.state == "new" and (case.due_at or "") <= case.opened_at
+    if item.post.deleted_at or history:
         return ()
     review, judged = item.review, item.mention
     if review is not None:

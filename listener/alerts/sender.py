@@ -5,22 +5,23 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from connectors.contract import Http
 from listener.alerts.channels.contract import Channel, DeliveryError
-from listener.alerts.digest import collapse, members_of
+from listener.alerts.digest import collapse, is_urgent, joins, members_of, was_held
 from listener.alerts.notice import Notice
-from storage.contract import Alerting, Opening
+from listener.alerts.ops import Ops
+from listener.alerts.policy import Policy
+from storage.contract import Opening
+from storage.contract_alerts import Alerting
 from storage.records import Outgoing, moment, stamp
+from storage.records_nps import StoredReport
 
 LADDER = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds to wait before try 1, 2, … 10: the schedule of Standard Webhooks 1.0.0. After the last a delivery is dead."""
-
-FLOOD = 20
-"""So many mentions are told one by one; what waits beyond them becomes one digest."""
 
 ROW_LIMIT = 2_000
 """Deliveries held in memory at a time."""
@@ -35,15 +36,18 @@ _FOR_EVER = "9999-12-31T23:59:59.999Z"
 class AlertStore(Opening, Alerting, Protocol):
     """What sending needs of a Store."""
 
+    def report(self, report_id: str) -> StoredReport | None: ...
+
 
 @dataclass
 class Tally:
-    """What a drain has come to so far."""
+    """What a drain has come to so far. `told`: those who run the program have something to read."""
 
     sent: int = 0
     dead: int = 0
     stopped: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,13 @@ class Work:
     rng: random.Random
     patience: float
     tally: Tally
+    policy: Policy
+    ops: Ops
+
+    def tell(self, what: str, channel: str, sentence: str) -> None:
+        """Of trouble with a channel."""
+        if self.ops.tell(self.store, what, channel, sentence, self.now()):
+            self.tally.told = True
 
     def bury(self, channel: str, reason: str) -> None:
         """All that waits for `channel` is dead for `reason`: listed, and to be replayed."""
@@ -64,6 +75,7 @@ class Work:
                 self.store.record_attempt(one.delivery.id, "dead", one.delivery.next_try_at, reason, None)
             self.tally.dead += len(waiting)
         self.tally.errors.append(f"{channel}: {reason}")
+        self.tell("channel_stopped", channel, reason.removeprefix("Stopped: "))
 
 
 class Sender:
@@ -116,6 +128,8 @@ class Sender:
     def _send_batch(self, queue: deque[Outgoing]) -> Generator[datetime, None, None]:
         while queue and self._may_wait(self._open):
             yield from self._wait(self._open)
+            if self._quiet_until() and not is_urgent(queue[0]):
+                return  # it has become quiet since this was read
             if self._attempt(queue[0]):
                 queue.popleft()
             if self._stopped or self._failures >= _FAILURES_IN_A_ROW:
@@ -129,26 +143,49 @@ class Sender:
         self._waited += max(0.0, (until - self._now()).total_seconds())
         yield max(until, self._paced)
 
+    def _quiet_until(self) -> datetime | None:
+        return self._work.policy.quiet_until(self._name, self._now())
+
     def _due(self) -> deque[Outgoing]:
-        """What is to be sent now, oldest first, no more than FLOOD mentions of it one by one."""
+        """What is to be sent now, oldest first: no flood of it one by one, and together what was held back."""
+        again = False
         while True:
             due = self._store.waiting(self._name, stamp(self._now()), ROW_LIMIT)
+            if until := self._quiet_until():
+                later = [one.delivery.id for one in due if not is_urgent(one)]
+                if later:
+                    self._store.hold(later, stamp(until))
+                    continue
             # After a crash within the lines below, some of a digest's members wait beside it.
             told = {member for one in due for member in members_of(one)}
             self._mark_told([one for one in due if one.delivery.id in told])
             due = [one for one in due if one.delivery.id not in told]
-            flood = [one for one in due if one.alert.mention_id is not None][:-FLOOD]
-            if not flood:
+            if not self._folded(due, again):
                 return deque(due)
-            # A flood of more than ROW_LIMIT comes in several parts, and is one message all the same.
-            flood = [one for one in due if members_of(one) and not one.delivery.attempts] + flood
-            self._store.add_alerts([collapse(self._name, flood)])
-            self._mark_told(flood)
+            again = True
+
+    def _folded(self, due: Sequence[Outgoing], again: bool) -> bool:
+        """Make one digest of those of `due` that are not to be told one by one; whether there were any. `again`: the
+        digest among them was made a moment ago, and what is beside it is the rest."""
+        policy = self._work.policy
+        joining = [one for one in due if joins(one)]
+        digests = [one for one in joining if members_of(one) and not one.delivery.attempts]
+        held = [one for one in joining if was_held(one) and one not in digests]
+        # More than ROW_LIMIT come in several parts, and are one message all the same.
+        chosen = digests + held if held else []
+        if len(chosen) < 2:
+            singles = [one for one in joining if not members_of(one)]
+            flood = len(singles) > policy.digest_above or (again and digests and singles)
+            chosen, held = (digests + singles, []) if flood else ([], [])
+        if not chosen:
+            return False
+        self._store.add_alerts([collapse(self._name, chosen, held=bool(held), desk=policy.desk)])
+        self._mark_told(chosen)
+        return True
 
     def _mark_told(self, members: Sequence[Outgoing]) -> None:
-        now = stamp(self._now())
-        for one in members:
-            self._store.record_attempt(one.delivery.id, "sent", now, "told in a digest", now)
+        if members:
+            self._store.told_in_digest([one.delivery.id for one in members], stamp(self._now()))
 
     def _attempt(self, outgoing: Outgoing) -> bool:
         """Send one; False if the same one is to be sent again, as the receiver only wants fewer messages."""
@@ -174,6 +211,9 @@ class Sender:
             notice = Notice.from_json(outgoing.alert.notice)
         except ValueError as error:
             return DeliveryError(f"The stored alert {outgoing.alert.id} cannot be read: {error}", "message")
+        if notice.report:
+            stored = self._store.report(notice.report)
+            notice = replace(notice, html=stored.body if stored else "")
         try:
             self._channel.deliver(notice, key=outgoing.delivery.id, now=self._now(), http=self._work.http)
         except DeliveryError as error:
@@ -209,12 +249,14 @@ class Sender:
 
     def _close_until(self, wish: datetime) -> None:
         now = self._now()
-        self._open = min(max(wish, now + _LEAST_WAIT), now + _LONGEST_WAIT)
+        # A stamp is cut to milliseconds; what is read back from it must not be earlier than was wished.
+        self._open = min(max(wish, now + _LEAST_WAIT), now + _LONGEST_WAIT) + timedelta(milliseconds=1)
         self._store.set_channel(self._name, open_at=stamp(self._open))
 
     def _die(self, outgoing: Outgoing, reason: str) -> None:
         self._work.tally.dead += 1
         self._store.record_attempt(outgoing.delivery.id, "dead", stamp(self._now()), reason, None)
+        self._work.tell("dead_letters", self._name, f"{reason} See `listener alerts list --state dead`.")
 
     def _stop(self, reason: str) -> None:
         self._stopped = True

@@ -31,7 +31,7 @@ def advocates_command(
 ) -> int:
     """People who praised in two or more separate threads, most threads first."""
     with opened(ctx) as app:
-        start, end = map(stamp, Window(since, until, False).between(app.config.settings.zone, app.now()))
+        start, end = map(stamp, Window(since, until).between(app.config.settings.zone, app.now()))
         ask = app.store.helpers if helpers else app.store.advocates
         names = chosen(app, brands)
         if form is None:

@@ -12,7 +12,7 @@ import click
 
 from connectors.archive import FIELDS, BadRow, NoArchive, read_csv, read_jsonl
 from connectors.post import Post
-from listener.cli.main import NOTHING_WORKED, PARTLY, opened, unknown
+from listener.cli.main import NOTHING_WORKED, PARTLY, counted, opened, unknown
 from listener.cli.progress import Progress
 from listener.intake import Intake, Origin
 from storage.records import PageCount, stamp
@@ -38,7 +38,8 @@ def import_command(ctx: click.Context, file: Path, source: str, about: str | Non
             read, stored, bad = _store(app, rows, origin, stream, progress)
         app.settle()
     click.echo(
-        f"{read} posts read: {stored.new} new, {stored.edited} edited, {stored.mentions} new mentions; {bad} bad."
+        f"{counted(read, 'post')} read: {stored.new} new, {stored.edited} edited, "
+        f"{counted(stored.mentions, 'new mention')}; {bad} bad."
     )
     return 0 if not bad else PARTLY if read else NOTHING_WORKED
 

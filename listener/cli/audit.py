@@ -61,7 +61,7 @@ def draw_command(
     with opened(ctx) as app:
         named = _brands(app, brands)
         app.settle()  # what turns out to be told twice does not count, and is not drawn
-        between = Window(since, until, False).between(app.config.settings.zone, app.now())
+        between = Window(since, until).between(app.config.settings.zone, app.now())
         seed = str(app.chance.randrange(1_000_000)) if seed is None else seed
         plan = Plan(stamp(between[0]), stamp(between[1]), per_label or size or 100, seed, per_label is not None)
         drawn = {}

@@ -33,7 +33,7 @@ def authors_command(ctx: click.Context, brand: str, since: str, until: str, top:
     with opened(ctx) as app:
         if brand and brand not in app.config.queries:
             raise unknown("brand", brand, app.config.queries)
-        window = Window(since, until, False).between(app.config.settings.zone, app.now())
+        window = Window(since, until).between(app.config.settings.zone, app.now())
         brands = [brand] if brand else list(app.config.queries)
         loudest = {name: app.store.speakers(name, *map(stamp, window), top) for name in brands}
     if as_json:

@@ -12,7 +12,7 @@ import click
 
 from listener.app import App
 from listener.cli.pull import pull_watches
-from listener.cli.report import gather
+from listener.cli.report_making import gather
 from listener.config import read
 from listener.demo import BRAND, DemoServer, config_table
 from listener.report import text

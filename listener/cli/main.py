@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoSuchCommand
 
+from listener.cli.logs import log_to_stderr, one_line
 from listener.config import ConfigError, load
 from storage.errors import StoreBusy, StoreError, StoreFull
 
@@ -68,7 +69,7 @@ def cli(ctx: click.Context, config: str | None, verbose: int) -> None:
     """Listen to what the public says of your brand; never mistake silence for calm."""
     ctx.obj = config
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(level)
     logging.getLogger("apscheduler").setLevel(max(level, logging.INFO if verbose > 1 else logging.ERROR))
 
 
@@ -127,8 +128,13 @@ def _run() -> int:
     except Exception as error:
         logging.getLogger(__name__).debug("what went wrong", exc_info=True)
         click.echo(
-            f"listener: this is a mistake in Listener, not yours ({type(error).__name__}: {error}); "
+            f"listener: this is a mistake in Listener, not yours ({type(error).__name__}: {one_line(str(error))}); "
             "run it again with -vv and report what it prints.",
             err=True,
         )
         return NOTHING_WORKED
+
+
+def counted(number: int, what: str) -> str:
+    """'1 alert', '2 alerts'."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

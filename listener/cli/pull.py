@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from listener.alerts.outbox import DrainReport
-from listener.cli.main import NOTHING_WORKED, PARTLY, opened, unknown
+from listener.cli.main import NOTHING_WORKED, PARTLY, counted, opened, unknown
 from listener.cli.progress import Progress
 from storage.records import Run, Watch, moment, stamp
 
@@ -37,6 +37,8 @@ def pull_command(ctx: click.Context, everything: bool, sources: tuple[str, ...],
         app.settle()
         app.keep_honest()
         app.remind()
+        app.look_out()
+        app.operations.look()
         delivered = app.deliver()
         app.tidy()
         code = _exit_code([run for _, run in ended if run], delivered, lost=len(due) - len(ended))
@@ -84,8 +86,8 @@ def _as_text(ended: list[tuple[Watch, Run | None]], delivered: DrainReport, late
     counts = Counter(run.outcome for run in runs)
     lines.append(
         f"{len(runs)} pulled ({', '.join(f'{outcome} {n}' for outcome, n in sorted(counts.items()))}): "
-        f"{sum(run.new for run in runs)} new posts, {sum(run.edited for run in runs)} edited, "
-        f"{sum(run.mentions for run in runs)} new mentions; {delivered.sent} alerts sent"
+        f"{counted(sum(run.new for run in runs), 'new post')}, {sum(run.edited for run in runs)} edited, "
+        f"{counted(sum(run.mentions for run in runs), 'new mention')}; {counted(delivered.sent, 'alert')} sent"
         + "".join(f"\nalerts: {error}" for error in delivered.errors)
     )
     return "\n".join(lines)

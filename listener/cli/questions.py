@@ -28,7 +28,7 @@ def questions_command(
 ) -> int:
     """What people ask, equal questions together, most askers first; of the newest 2,000 mentions."""
     with opened(ctx) as app:
-        start, end = map(stamp, Window(since, until, False).between(app.config.settings.zone, app.now()))
+        start, end = map(stamp, Window(since, until).between(app.config.settings.zone, app.now()))
         rivals = {brand.name: brand.rivals for brand in app.config.settings.brands}
         found = {name: asked_of(app.store, name, rivals[name], start, end) for name in chosen(app, brands)}
     if form is None:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from listener.cli.main import opened
+from listener.cli.report_sending import Timetabled
 from listener.schedule.clock import Clock
 from listener.schedule.engine import Engine, Job
 from storage.records import Run, Watch, moment, stamp
@@ -74,6 +75,7 @@ class Rota:
         self._app = app
         self._engine = engine
         self._strangers: set[str] = set()
+        self._reports = Timetabled(app)
         per_hour = app.config.settings.recheck.per_hour
         step = min(_RECHECKED, per_hour)
         now = app.now()
@@ -82,8 +84,10 @@ class Rota:
             self._settle,
             _Chore("remind", _MINUTE, app.remind, now),
             _Chore("beat", _MINUTE, app.beat, now),
+            _Chore("rules", 5 * _MINUTE, app.look_out, now),
             _Chore("tidy", _HOUR, app.tidy, now),
             _Chore("honest", _HOUR, app.keep_honest, now),
+            _Chore("look", _HOUR, app.operations.look, now),
             _Chore("sweep", _HOUR * step / per_hour, lambda: self._sweep(step), now),
         )
 
@@ -91,9 +95,11 @@ class Rota:
         """Hand out everything that is due by now, and at its time what comes due before the next tick."""
         now = self._app.now()
         for chore in self._chores:
-            if chore.due <= now:
+            if chore.due <= now or chore.due > now + chore.every:  # the machine's clock was set back
                 chore.due = now + chore.every
                 self._engine.submit(Job(chore.name, chore.name, chore.work))
+        for job in self._reports.due(now):
+            self._engine.submit(job)
         earliest = self._app.store.next_delivery()
         if earliest and earliest <= stamp(now):
             self._engine.submit(Job("deliver", "deliver", self._app.deliver))

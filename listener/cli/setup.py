@@ -84,7 +84,15 @@ def _tried(app: Any) -> tuple[list[SourceTrial], list[ChannelTrial]]:
             engine.submit(Job(f"channel:{name}", f"channel:{name}", partial(probe, name)))
         engine.wait()
         engine.stop(0)
-    return list(sources.values()), [channels[name] for name in app.config.channels]
+    return list(sources.values()), [_unless_stopped(app, channels[name]) for name in app.config.channels]
+
+
+def _unless_stopped(app: Any, trial: ChannelTrial) -> ChannelTrial:
+    """What a channel says of itself helps nobody while nothing is sent to it."""
+    _, stopped = app.store.channel(trial.channel)
+    if not stopped or trial.error:
+        return trial
+    return trial._replace(error=f"nothing is sent to it since it refused: {stopped.removeprefix('Stopped: ')}")
 
 
 def _exit_code(sources: list[SourceTrial], channels: list[ChannelTrial]) -> int:

@@ -30,6 +30,7 @@ from listener.nps.estimate import Gate
 from listener.quantities import parse_when
 from listener.report import json as as_json
 from listener.report.build import build
+from listener.report.known import known
 from storage.records import stamp
 from storage.records_desk import Filter, Page
 
@@ -115,7 +116,10 @@ def report(request: Request) -> Response:
     """The build that `listener report` prints; nothing is stored for it."""
     desk, of = desk_of(request), _window(request)
     gate = Gate(**desk.config.settings.report.model_dump())
-    told = as_json.as_dict(build(desk.store, *of, gate, _QUOTED, desk.app.unasked()))
+    brand, since, until, _ = of
+    unasked = desk.app.unasked()
+    knows = known(desk.store, desk.config, since, until, unasked)
+    told = as_json.as_dict(build(desk.store, *of, gate, _QUOTED, unasked, knows[brand]))
     quoted = {one["mention_id"] for kind in ("detractors", "promoters") for one in told[kind]}
     waiting = frozenset(one for one in quoted if (found := desk.store.whole(one)) and found.item.audit_id)
     return JSONResponse(api_told.without(told, waiting))

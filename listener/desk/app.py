@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from listener.app import App
-from listener.desk import access, api, asked, assets, dashboard, mention, metrics, people, queue, sources
+from listener.desk import access, api, asked, assets, dashboard, deliveries, mention, metrics, people, queue, sources
 from listener.desk.context import Desk, Entry, is_partial, page
 from listener.desk.security import Fence, read_form
 from storage.errors import StoreBusy, StoreError, StoreFull
@@ -34,6 +34,7 @@ ENTRIES: tuple[Entry, ...] = (
     *asked.ENTRIES,
     *dashboard.ENTRIES,
     *sources.ENTRIES,
+    *deliveries.ENTRIES,
     Entry("/help", help_page),
     *api.ENTRIES,
     *metrics.ENTRIES,
@@ -148,4 +149,6 @@ def _templates() -> Environment:
     )
     made.globals["asset"] = assets.asset_path
     made.filters["unquoted"] = unquote
+    for name in made.list_templates():
+        made.get_template(name)  # compiled now: the first who looks does not wait for it
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -16,6 +15,7 @@ from listener.desk.scope import PERIODS, Scope, download, known_brand, scope_of
 from listener.desk.security import form_of, local_path, see_other
 from listener.desk.shown import Row, When, link, row, when
 from listener.people_files import QUESTION, QUOTE, outdated, question_row, quotes
+from listener.praise import is_quotable
 from listener.questions import Group, asked_of
 from storage.records import stamp
 from storage.records_desk import Filter, Item
@@ -26,13 +26,9 @@ _PAGE = 50
 _EXAMPLES = 5
 _LONGEST_URL = 2_000
 
-_SURE = 0.7
-_SHORTEST, _LONGEST = 20, 300
-_FEWEST_WORDS = 4
 _ROUNDS, _AT_ONCE = 5, 100
 """Pages of promoters that are looked through for one page of quotes, and how many of them at once."""
 
-_LINK = re.compile(r"(?:https?://|www\.)\S+")
 _SNIPPET = "Hi {name}, thank you for asking about {brand}. This is answered here: {url}"
 _UNANSWERED = "Hi {name}, thank you for asking about {brand}. I will find out and come back to you here."
 _SAID = {
@@ -166,18 +162,6 @@ def permit(request: Request) -> Response:
     its_id = short_id(mention_id, state, now, user.name)
     desk.store.set_permission(Permission(its_id, mention_id, state, now, user.name))
     return see_other(local_path(str(form.get("back", "")), "/praise"), _SAID[state])
-
-
-def is_quotable(item: Item) -> bool:
-    """Praise that is short, says something besides links, and is sure to be praise; never one that a blind audit waits
-    for, whose label is nobody's to see."""
-    mention, post = item.mention, item.post
-    label = item.review.label if item.review else mention.label
-    sure = item.review is not None or mention.confidence >= _SURE
-    text = (post.text or post.title).strip()
-    says = len(_LINK.sub(" ", text).split()) >= _FEWEST_WORDS
-    standing = post.deleted_at is None and not item.audit_id and not mention.left_out
-    return label == "promoter" and sure and says and standing and _SHORTEST <= len(text) <= _LONGEST
 
 
 def _quotable(request: Request, scope: Scope) -> tuple[list[Quote], str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -32,6 +32,7 @@ from listener.nps.estimate import Figure, Gate
 from listener.nps.share import ShareOfVoice
 from listener.quantities import parse_duration
 from listener.report import words
+from listener.report.days import midnights
 from listener.report.trend import WEEKLY, Week, edges_of_weeks, week
 from storage.records import stamp
 from storage.records_desk import OPEN
@@ -200,14 +201,6 @@ def _days(desk: Desk, asked: Asked) -> list[Day]:
         name = f"{begin.astimezone(asked.zone):%d %b}"
         days.append(Day(name, named, asked.between(begin, end)))
     return days
-
-
-def midnights(since: datetime, until: datetime, zone: tzinfo) -> list[datetime]:
-    """Those of the zone inside a window, as UTC; each is made anew, for days with a clock change differ in length."""
-    first, last = (edge.astimezone(zone).date() for edge in (since, until))
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    begins = (datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC) for day in days)
-    return [begin for begin in begins if since < begin < until]
 
 
 def _strips(asked: Asked, days: Sequence[Day]) -> list[Strip]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 from listener.intake import subject_of
@@ -16,7 +17,6 @@ BRAND, BLAME, PRAISE = 1, 2, 4
 Span = tuple[int, int, int]
 """Start, end (half open), and one of the above."""
 
-_RUN = re.compile(rb"(.)\1*", re.DOTALL)
 _MOST = 500  # places marked in one text
 _LEAD = 60  # characters before the brand in an excerpt
 
@@ -30,17 +30,21 @@ class Piece(NamedTuple):
 
 def pieces(text: str, spans: Iterable[Span]) -> tuple[Piece, ...]:
     """The whole text in order, cut where marks begin and end; spans may overlap and reach beyond it."""
-    kinds = bytearray(len(text))
+    size = len(text)
+    kinds, edges = bytearray(size), {0, size}
     for start, end, kind in spans:
-        for place in range(max(start, 0), min(end, len(text))):
+        inside = range(max(start, 0), min(end, size))
+        for place in inside:
             kinds[place] |= kind
-    return tuple(Piece(text[run.start() : run.end()], _NAMES[run[1][0]]) for run in _RUN.finditer(kinds))
+        edges.update((inside.start, inside.stop) if inside else ())
+    cuts = [place for place in sorted(edges) if place in (0, size) or kinds[place] != kinds[place - 1]]
+    return tuple(Piece(text[start:end], _NAMES[kinds[start]]) for start, end in pairwise(cuts))
 
 
 def brand_spans(matcher: Matcher, post: Post, brand: str, read: int) -> tuple[list[Span], list[Span]]:
     """Of the title and of the first `read` characters of the text; none for a brand that is no longer configured."""
     try:
-        found = matcher.spans(subject_of(post._replace(text=post.text[:read])), brand)
+        found = matcher.spans(subject_of(post)._replace(text=post.text[:read]), brand)
     except KeyError:
         return [], []
     of_title = [(start, end, BRAND) for where, start, end in found if where == "title"]
@@ -63,12 +67,21 @@ def excerpt(text: str, spans: list[Span], length: int) -> tuple[Piece, ...]:
     """At most about `length` characters, from a little before the first mark where that stands too far behind."""
     first = min((start for start, _, _ in spans), default=0)
     lead = min(_LEAD, length // 2)
-    start = 0 if first < length * 3 // 4 else _word_start(text, max(first - lead, 0), first)
+    start = _word_start(text, max(first - lead, 0), first) if _is_far(first, length) else 0
     moved = [(a - start, b - start, kind) for a, b, kind in spans]
     shown = pieces(text[start : start + length], moved)
     head = (Piece("… "),) if start else ()
     tail = (Piece(" …"),) if start + length < len(text) else ()
     return head + shown + tail
+
+
+def excerpt_end(first: int, length: int) -> int:
+    """How far into a text its excerpt can go, whose first mark begins at `first`."""
+    return first + length if _is_far(first, length) else length
+
+
+def _is_far(first: int, length: int) -> bool:
+    return first >= length * 3 // 4
 
 
 _NAMES = tuple(

@@ -21,8 +21,8 @@ from listener.desk.shown import rows
 from storage.records import stamp
 from storage.records_desk import OPEN, Filter, Page, View
 
-_PAGE = 50
-_AUDITS = 20
+_PAGE = 30
+_AUDITS = 12
 _BULK = 200
 _SHOWN = 50
 """Rows that an undo shows again."""

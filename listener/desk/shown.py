@@ -10,17 +10,21 @@ import json
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 from listener.desk.claims import held_by, seen
-from listener.desk.marks import Piece, brand_spans, excerpt
+from listener.desk.marks import Piece, Span, brand_spans, excerpt, excerpt_end
 from listener.match import Matcher
 from storage.records import Post, moment, stamp
 from storage.records_desk import CLOSED, OPEN, Case, Item
 
-_READ = 4_000  # characters of a text that a list looks into
 _EXCERPT = 360
+_LOOKS = (400, 1_200, 4_000)
+"""Characters of a text that a list looks into: at more only where the brand is not found in fewer. To find the places
+in a text that is not plain ASCII takes a microsecond for each."""
 _SOON = timedelta(hours=1)
+_MINUTE, _NONE = timedelta(minutes=1), timedelta()
 
 LETTERS = {"promoter": "P", "passive": "S", "detractor": "D", "no_opinion": "N", "not_us": "X", "unscored": "?"}
 """Label → the key that gives it, which also stands on its chip: colour alone tells nobody who cannot see it."""
@@ -83,7 +87,7 @@ def row(item: Item, matcher: Matcher, user: str, now: datetime, zone: tzinfo) ->
     """`user` is who looks: what they hold themselves is not held."""
     mention, post, case = item.mention, item.post, item.case
     blind = bool(item.audit_id)
-    of_title, of_text = brand_spans(matcher, post, mention.brand, _READ)
+    of_title, of_text = _brand_in(post, mention.brand, matcher)
     holder = held_by(case, now)
     shows = case is not None and not (blind and case.state == "new")
     return Row(
@@ -101,7 +105,7 @@ def row(item: Item, matcher: Matcher, user: str, now: datetime, zone: tzinfo) ->
         gone=post.deleted_at is not None,
         at=when(post.at or post.first_seen_at, now, zone),
         title=excerpt(post.title, of_title, 160) if post.title and not post.text.startswith(post.title) else (),
-        text=excerpt(post.text[:_READ], of_text, _EXCERPT),
+        text=excerpt(post.text[: _LOOKS[-1]], of_text, _EXCERPT),
         label=None if blind else label(item),
         state=case.state if case and shows else "",
         closed=case is not None and shows and case.state in CLOSED,
@@ -110,6 +114,15 @@ def row(item: Item, matcher: Matcher, user: str, now: datetime, zone: tzinfo) ->
         until=when(case.snoozed_until, now, zone) if case and shows and case.snoozed_until else None,
         clock=None if blind else clock(case, now, zone),
     )
+
+
+def _brand_in(post: Post, brand: str, matcher: Matcher) -> tuple[list[Span], list[Span]]:
+    """Of the title and of the text, as far as an excerpt shows it."""
+    for read in _LOOKS:
+        of_title, of_text = brand_spans(matcher, post, brand, read)
+        if read >= len(post.text) or (of_text and excerpt_end(of_text[0][0], _EXCERPT) <= read):
+            break
+    return of_title, of_text
 
 
 def label(item: Item) -> Label:
@@ -141,23 +154,28 @@ def clock(case: Case | None, now: datetime, zone: tzinfo) -> Clock | None:
         return None
     left = moment(case.due_at) - now
     due = when(case.due_at, now, zone)
-    if left <= timedelta():
+    if left <= _NONE:
         return Clock("overdue", f"overdue {span(-left)}", due)
     return Clock("soon" if left <= _SOON else "due", f"{span(left)} left", due)
 
 
 def when(at: str, now: datetime, zone: tzinfo) -> When:
-    then = moment(at)
-    passed = now - then
-    ago = f"{span(passed)} ago" if passed >= timedelta(minutes=1) else "just now"
-    if passed < timedelta():
+    passed = now - moment(at)
+    ago = f"{span(passed)} ago" if passed >= _MINUTE else "just now"
+    if passed < _NONE:
         ago = f"in {span(-passed)}"
-    return When(at, ago, f"{then.astimezone(zone):%a %d %b %Y, %H:%M %Z}")
+    return When(at, ago, _exact(at, zone))
+
+
+@lru_cache(maxsize=4096)
+def _exact(at: str, zone: tzinfo) -> str:
+    """Remembered: all who work at a queue are shown the same times, and nothing else of a row costs as much."""
+    return f"{moment(at).astimezone(zone):%a %d %b %Y, %H:%M %Z}"
 
 
 def span(time: timedelta) -> str:
     """In the largest unit that leaves a number above 1: "45 min", "3 h", "12 d", "5 wk", "2 y"."""
-    minutes = max(time // timedelta(minutes=1), 1)
+    minutes = max(time // _MINUTE, 1)
     for unit, size in (("y", 2 * 525_600), ("wk", 5 * 10_080), ("d", 2 * 1_440), ("h", 100), ("min", 0)):
         if minutes >= size:
             return f"{minutes // _UNITS[unit]} {unit}"

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from listener.coverage import SourceHealth, before, heard_share, source_health
 from listener.intake import readable
-from listener.measure import Measured, measure
+from listener.measure import Measured, measured, read
 from listener.nps.estimate import Figure, Gate
 from listener.nps.population import Population
 from listener.nps.sensitivity import Band, band, points
-from listener.report.trend import LONGEST, WEEKLY, Trend, Week, edges_of_weeks, trend, week
+from listener.report.gather import Known, gather, shortened
+from listener.report.sections import Sections
+from listener.report.trend import LONGEST, WEEKLY, Trend, Week, edges_of_weeks, read_week, reckoned_week, trend
 from storage.contract import Store
 from storage.records import Finding, moment, stamp
 from storage.records_nps import Seam, Variant
@@ -69,6 +71,7 @@ class Report:
     stories: tuple[Retold, ...]
     detractors: tuple[Excerpt, ...]
     promoters: tuple[Excerpt, ...]
+    sections: Sections
 
     @property
     def population(self) -> Population:
@@ -86,7 +89,8 @@ class Report:
     def quoted(self) -> frozenset[str]:
         """The ids of the posts whose words it holds."""
         excerpts = (*self.detractors, *self.promoters)
-        return frozenset([one.post_id for one in self.stories] + [one.post_id for one in excerpts])
+        told = frozenset([one.post_id for one in self.stories] + [one.post_id for one in excerpts])
+        return told | self.sections.quoted
 
     @property
     def covered(self) -> int:
@@ -102,36 +106,44 @@ def build(
     gate: Gate,
     top: int = 5,
     unasked: Sequence[str] = (),
+    known: Known = Known(),  # noqa: B008
 ) -> Report:
     """`unasked` names sources that are configured and have no watch: they are expected, and were not heard."""
     window = (stamp(since), stamp(until))
-    weekly = edges_of_weeks(since, until, zone) if WEEKLY <= until - since <= LONGEST else ()
-    with ThreadPoolExecutor(2) as aside:  # the database counts on other cores meanwhile
-        by_week = [aside.submit(week, store, brand, *edges, gate, unasked) for edges in weekly]
-        told = aside.submit(_retold, store, brand, window, top)
+    weekly = [*edges_of_weeks(since, until, zone)] if WEEKLY <= until - since <= LONGEST else []
+    # The database counts on other cores what takes it long, while this thread looks up and reckons what is short: two
+    # threads that both run Python would wait for each other at every row.
+    with ThreadPoolExecutor(2) as aside:
+        counting = aside.submit(store.counted, brand, *window)
+        draws = store.audits(brand)
+        by_week = [aside.submit(read_week, store, brand, *edges, unasked, draws) for edges in weekly]
         bad = aside.submit(_excerpts, store, brand, window, "detractor", top)
         good = aside.submit(_excerpts, store, brand, window, "promoter", top)
+        told = aside.submit(_retold, store, brand, window, top)
         sources = source_health(store, since, until, unasked)
-        ballots, variants = store.counted(brand, *window)
-        measured = measure(store, brand, since, until, heard_share(sources), gate, ballots)
+        sections = gather(store, brand, since, until, zone, top, known, [source.source for source in sources])
         both = store.seams(brand, stamp(before(since, until - since)), window[1])
-        change = trend(store, brand, since, until, measured, gate, both, unasked)
+        weeks = tuple(reckoned_week(*edges, one.result(), gate) for edges, one in zip(weekly, by_week, strict=True))
+        ballots, variants = counting.result()
+        now = measured(read(store, brand, since, until, ballots, draws), heard_share(sources), gate)
+        change = trend(store, brand, since, until, now, gate, both, unasked)
     return Report(
         brand=brand,
         since=since,
         until=until,
         zone=zone,
-        measured=measured,
+        measured=now,
         undated=store.undated(brand),
         band=band(variants),
-        with_quarantined=_with_quarantined(measured.population, variants),
+        with_quarantined=_with_quarantined(now.population, variants),
         trend=change,
-        weeks=tuple(one.result() for one in by_week),
+        weeks=weeks,
         seams=tuple(seam for seam in both if seam.noted_at >= window[0]),
         sources=sources,
         stories=told.result(),
         detractors=bad.result(),
         promoters=good.result(),
+        sections=sections,
     )
 
 
@@ -146,7 +158,7 @@ def _retold(store: Store, brand: str, window: tuple[str, str], top: int) -> tupl
     told = store.stories(brand, *window, top)
     first = {post.id: post for post in store.posts_of([story.story for story in told])}
     return tuple(
-        Retold(post.id, _shortened(readable(post), 200), post.url, story.mentions, story.voices)
+        Retold(post.id, shortened(readable(post)), post.url, story.mentions, story.voices)
         for story in told
         if (post := first.get(story.story)) is not None and not post.deleted_at
     )
@@ -164,7 +176,7 @@ def _excerpt(store: Store, finding: Finding) -> Excerpt:
         mention_id=mention.id,
         post_id=post.id,
         title=post.title,
-        text=_shortened(post.text, 200),
+        text=shortened(post.text),
         url=post.url,
         author=post.author,
         source=post.source,
@@ -175,8 +187,3 @@ def _excerpt(store: Store, finding: Finding) -> Excerpt:
         rating=post.rating,
         rating_scale=post.rating_scale,
     )
-
-
-def _shortened(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from listener.coverage import SourceHealth
 from listener.measure import Measured
 from listener.nps.estimate import Figure
-from listener.report import words
+from listener.report import json_sections, words
 from listener.report.build import Excerpt, Report
+from listener.report.json_sections import time
 from listener.report.trend import Week
 from listener.report.words import NAMES
 from storage.records import moment
@@ -30,20 +30,21 @@ def as_dict(report: Report) -> dict[str, Any]:
         "definitions": _definitions(report),
         "weeks": [_week(week) for week in report.weeks],
         "seams": [
-            {"at": _time(moment(seam.noted_at)), "what": seam.what, "now_is": seam.now_is} for seam in report.seams
+            {"at": time(moment(seam.noted_at)), "what": seam.what, "now_is": seam.now_is} for seam in report.seams
         ],
         "labels_by_source": _counts(report.population.by_source),
         "stories": [story._asdict() for story in report.stories],
         "detractors": [_excerpt(excerpt) for excerpt in report.detractors],
         "promoters": [_excerpt(excerpt) for excerpt in report.promoters],
+        **json_sections.as_dict(report.sections),
     }
 
 
 def head(window: words.Windowed) -> dict[str, Any]:
     return {
         "brand": window.brand,
-        "since": _time(window.since),
-        "until": _time(window.until),
+        "since": time(window.since),
+        "until": time(window.until),
         "timezone": getattr(window.zone, "key", "UTC"),
     }
 
@@ -113,7 +114,7 @@ def _audits(measured: Measured) -> dict[str, Any]:
 
 def _change(report: Report) -> dict[str, Any]:
     trend = report.trend
-    told: dict[str, Any] = {"since": _time(trend.since), "before": figure(trend.inps)}
+    told: dict[str, Any] = {"since": time(trend.since), "before": figure(trend.inps)}
     told |= {key: _points(getattr(trend.change, key, None)) for key in ("difference", "low", "high")}
     told |= {"detectable": trend.change.detectable if trend.change else None, "reason": trend.reason or None}
     parts = trend.split and {key: _points(points) for key, points in trend.split._asdict().items()}
@@ -135,8 +136,8 @@ def _definitions(report: Report) -> dict[str, Any] | None:
 
 def _week(week: Week) -> dict[str, Any]:
     return {
-        "since": _time(week.since),
-        "until": _time(week.until),
+        "since": time(week.since),
+        "until": time(week.until),
         "inps": figure(week.figures.inps),
         "mentions": week.mentions,
     }
@@ -150,16 +151,12 @@ def _health(source: SourceHealth) -> dict[str, Any]:
     return {
         "heard": source.covered,
         "runs": dict(sorted(source.runs.items())),
-        "heard_at": source.heard_at and _time(source.heard_at),
-        "news_at": source.news_at and _time(source.news_at),
+        "heard_at": source.heard_at and time(source.heard_at),
+        "news_at": source.news_at and time(source.news_at),
         "trouble": source.trouble,
         "silent": source.silent,
     }
 
 
 def _excerpt(excerpt: Excerpt) -> dict[str, Any]:
-    return {**excerpt._asdict(), "at": _time(excerpt.at), "words": [list(word) for word in excerpt.words]}
-
-
-def _time(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {**excerpt._asdict(), "at": time(excerpt.at), "words": [list(word) for word in excerpt.words]}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
 
 from listener.coverage import before, heard_share, source_health
-from listener.measure import Measured, measure
+from listener.measure import Measured, Read, measure, measured, read
 from listener.nps.estimate import COUNTED, Figure, Figures, Gate
 from listener.nps.population import VALUE
 from listener.nps.trend import Change, Split, Votes, change, split
+from listener.report.days import midnights
 from storage.contract import Store
-from storage.records_nps import Seam, Tally
+from storage.records_nps import Progress, Seam, Tally
 
 WEEKLY = timedelta(days=13, hours=23)
 """From this length on (14 local days, of which one may lack the hour that clocks are put forward) a window is also told
@@ -107,6 +108,29 @@ def _votes(tallies: Iterable[Tally]) -> dict[str, Votes]:
     return votes
 
 
+def read_week(
+    store: Store,
+    brand: str,
+    since: datetime,
+    until: datetime,
+    unasked: Sequence[str] = (),
+    draws: Sequence[Progress] | None = None,
+) -> tuple[Read, float | None]:
+    """What a week's figures are made of, and the share of the sources that were heard: all that takes the store.
+    `draws` as for `read`."""
+    return read(store, brand, since, until, draws=draws), heard_share(source_health(store, since, until, unasked))
+
+
+def reckoned_week(since: datetime, until: datetime, told: tuple[Read, float | None], gate: Gate) -> Week:
+    found = measured(*told, gate)
+    return Week(since, until, found.figures, found.population.eligible)
+
+
+def week(store: Store, brand: str, since: datetime, until: datetime, gate: Gate, unasked: Sequence[str] = ()) -> Week:
+    """One by itself, for those who count several at once."""
+    return reckoned_week(since, until, read_week(store, brand, since, until, unasked), gate)
+
+
 def weeks(
     store: Store, brand: str, since: datetime, until: datetime, zone: tzinfo, gate: Gate, unasked: Sequence[str] = ()
 ) -> tuple[Week, ...]:
@@ -115,19 +139,5 @@ def weeks(
 
 def edges_of_weeks(since: datetime, until: datetime, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
     """From Monday to Monday in `zone`, the first and the last as far as the window goes."""
-    return pairwise([since, *_mondays(since, until, zone), until])
-
-
-def week(store: Store, brand: str, since: datetime, until: datetime, gate: Gate, unasked: Sequence[str] = ()) -> Week:
-    """One by itself, for those who count several at once."""
-    coverage = heard_share(source_health(store, since, until, unasked))
-    measured = measure(store, brand, since, until, coverage, gate)
-    return Week(since, until, measured.figures, measured.population.eligible)
-
-
-def _mondays(since: datetime, until: datetime, zone: tzinfo) -> list[datetime]:
-    """The local midnights of Mondays inside the window; each is made anew, for weeks with a clock change differ."""
-    first, last = (edge.astimezone(zone).date() for edge in (since, until))
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in days if day.weekday() == 0)
-    return [midnight.astimezone(UTC) for midnight in midnights if since < midnight < until]
+    mondays = [begin for begin in midnights(since, until, zone) if begin.astimezone(zone).weekday() == 0]
+    return pairwise([since, *mondays, until])

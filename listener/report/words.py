@@ -56,7 +56,7 @@ def figure(given: Figure) -> str:
 
 def window(of: Windowed) -> str:
     zone = getattr(of.zone, "key", "UTC")
-    return f"{_when(of.since, of)} to {_when(of.until, of)} ({zone})"
+    return f"{when(of.since, of)} to {when(of.until, of)} ({zone})"
 
 
 def summary(report: Report) -> list[tuple[str, str]]:
@@ -76,7 +76,7 @@ def summary(report: Report) -> list[tuple[str, str]]:
 
 def change(report: Report) -> str:
     trend = report.trend
-    against = f"{_when(trend.since, report)} to {_when(report.since, report)}"
+    against = f"{when(trend.since, report)} to {when(report.since, report)}"
     if trend.change is None:
         return f"not told ({trend.reason})"
     before = trend.inps.estimate
@@ -148,7 +148,7 @@ def voices(report: Report) -> str:
 
 def seam(one: Seam, report: Report) -> str:
     """'2026-11-20 09:00 the scorer became listener@2'."""
-    return f"{_when(moment(one.noted_at), report)} the {one.what} became {one.now_is}"
+    return f"{when(moment(one.noted_at), report)} the {one.what} became {one.now_is}"
 
 
 def story(one: Retold) -> str:
@@ -157,7 +157,7 @@ def story(one: Retold) -> str:
 
 
 def week(one: Week, report: Report) -> str:
-    return f"{_when(one.since, report)[:10]}  {figure(one.figures.inps)}"
+    return f"{when(one.since, report)[:10]}  {figure(one.figures.inps)}"
 
 
 def waterfall(report: Report) -> list[tuple[str, int, str]]:
@@ -185,13 +185,13 @@ def heard(sources: Sequence[SourceHealth]) -> str:
 
 def health(source: SourceHealth, report: Report) -> str:
     runs = ", ".join(f"{outcome} {n}" for outcome, n in sorted(source.runs.items())) or "never asked"
-    news = f"last news {_when(source.news_at, report)}" if source.news_at else "no news yet"
+    news = f"last news {when(source.news_at, report)}" if source.news_at else "no news yet"
     return "; ".join(filter(None, (runs, news, source.silent or source.trouble)))
 
 
 def byline(excerpt: Excerpt, report: Report) -> str:
     words = ", ".join(f"{word} {weight:+z.1f}" for word, weight in excerpt.words)
-    said = (excerpt.source, excerpt.author, _when(excerpt.at, report), f"{excerpt.confidence:.0%} sure", words)
+    said = (excerpt.source, excerpt.author, when(excerpt.at, report), f"{excerpt.confidence:.0%} sure", words)
     return " · ".join(filter(None, said))
 
 
@@ -205,5 +205,6 @@ def _dropped(reasons: dict[str, int]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()) if n)
 
 
-def _when(at: datetime, report: Windowed) -> str:
+def when(at: datetime, report: Windowed) -> str:
+    """'2026-11-20 09:00', in the report's zone."""
     return at.astimezone(report.zone).strftime("%Y-%m-%d %H:%M")

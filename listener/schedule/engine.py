@@ -34,7 +34,10 @@ class Engine(Protocol):
 
 
 class ThreadEngine:
-    def __init__(self, threads: int) -> None:
+    """`failed` gets the names of jobs that raised, with what they raised; it must raise nothing itself."""
+
+    def __init__(self, threads: int, failed: Callable[[str, Exception], object] | None = None) -> None:
+        self._failed = failed
         self._waiting: dict[str, deque[Job]] = {}
         self._ready: dict[str, None] = {}  # an ordered set of lanes that a worker may enter
         self._busy: set[str] = set()
@@ -85,6 +88,8 @@ class ThreadEngine:
                 job.work()
             except Exception as error:
                 log.error("%s: %s", job.name, error)
+                if self._failed:
+                    self._failed(job.name, error)
             except BaseException:  # SystemExit out of a plugin must not cost a worker
                 log.exception("%s", job.name)
             finally:

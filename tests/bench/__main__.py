@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 NAMES = {
+    "alerts": "finding spikes in a year of little talk, against mean + 3 sd (--quick)",
     "desk": "the lists of the review desk over a million mentions, ten people and a pull at once (--quick)",
     "ingest": "pulling feeds, against the `reader` library",
     "score": "scoring, against bare vaderSentiment",

@@ -80,7 +80,8 @@ def _listener(*arguments: str) -> _Taken:
     started = time.perf_counter()
     quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     command = [sys.executable, "-m", "listener", *arguments]
-    child = os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet)
+    as_installed = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    child = os.posix_spawn(sys.executable, command, as_installed, file_actions=quiet)
     _, status, used = os.wait4(child, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed: {os.waitstatus_to_exitcode(status)}")

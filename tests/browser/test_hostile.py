@@ -188,7 +188,7 @@ def test_nothing_runs_on_the_page_of_a_mention(hostile: tuple[Visitors, list[str
 def test_nothing_runs_in_lists_that_grow_and_change_in_place(hostile: tuple[Visitors, list[str]]) -> None:
     visitors, ids = hostile
     page = visitors.enter("bea", path="/mentions")
-    for shown in range(100, 2 * len(ids) + 50, 50):
+    for shown in range(60, 2 * len(ids) + 30, 30):
         more = min(shown, 2 * len(ids))
         page.locator(".further a").click()
         page.wait_for_function("(n) => document.querySelectorAll('.row').length >= n", arg=more)
@@ -198,9 +198,9 @@ def test_nothing_runs_in_lists_that_grow_and_change_in_place(hostile: tuple[Visi
     page.locator(".pick input").first.check()  # brings the others up
     page.locator("#all").check()
     page.locator("#bulk button", has_text="Take").click()
-    page.wait_for_function("() => /^Done for 50 /.test(document.getElementById('flash').textContent)")
+    page.wait_for_function("() => /^Done for 30 /.test(document.getElementById('flash').textContent)")
     page.keyboard.press("u")
-    page.wait_for_function("() => /^Undone on 50 /.test(document.getElementById('flash').textContent)")
+    page.wait_for_function("() => /^Undone on 30 /.test(document.getElementById('flash').textContent)")
     is_calm(visitors, page, "rows put back", ["GET /mentions", "POST /bulk", "POST /undo"])
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.contract import Store
-from storage.records import Arrival, Bookmark, Mention, PageCount, Post, Score, Yield, mention_id, stamp
+from storage.records import Arrival, Bookmark, DeliveryState, Mention, PageCount, Post, Score, Yield, mention_id, stamp
 from storage.records_scoring import Calibration, Rescored, Review, WordRule
 from storage.records_sweep import Sweep
 from tests.conftest import NOW
@@ -429,6 +429,60 @@ class StoreContract:
         assert store.replay([store.deliveries("dead")[0].delivery.id], AT) == 1
         assert [o.delivery.attempts for o in store.waiting("chat", AT)] == [0]
         assert store.replay([], AT) == 1
+
+    def test_what_is_held_is_due_later_and_has_not_been_tried(self, store: Store) -> None:
+        store.add_alerts([alert(1), alert(2)])
+        ids, later = [one.delivery.id for one in store.waiting("chat", AT)], ago(hours=-1)
+        store.hold(ids, later)
+        store.hold(ids, AT)
+        assert (store.waiting("chat", AT), store.next_delivery()) == ([], later)
+        assert [(o.delivery.attempts, o.delivery.last_error) for o in store.waiting("chat", later)] == [(0, "")] * 2
+
+    def test_what_is_dropped_waits_again_only_when_it_is_named(self, store: Store) -> None:
+        store.add_alerts([alert(1), alert(2), alert(3)])
+        first, second, third = (one.delivery.id for one in store.waiting("chat", AT))
+        store.record_attempt(second, "dead", AT, "HTTP 410", None)
+        store.record_attempt(third, "sent", AT, "", AT)
+        assert store.drop([first, second, third, "unknown"], "by hand") == 2
+        assert store.replay([], AT) == 0
+        assert store.replay([first, third], AT) == 1
+        named = {one: store.delivery(one) for one in (first, second, third)}
+        assert [o and o.delivery.state for o in named.values()] == ["waiting", "dropped", "sent"]
+        assert store.delivery("unknown") is None
+
+    def test_what_was_told_in_a_digest_is_sent(self, store: Store) -> None:
+        store.add_alerts([alert(1), alert(2)])
+        store.told_in_digest([one.delivery.id for one in store.waiting("chat", AT)], AT)
+        assert {(o.delivery.state, o.delivery.sent_at, o.delivery.attempts) for o in store.deliveries()} == {
+            ("sent", AT, 1)
+        }
+
+    def test_deliveries_page_by_key_newest_alert_first(self, store: Store) -> None:
+        store.add_alerts([alert(number) for number in range(7)])
+        states: tuple[DeliveryState | None, ...] = (None, "waiting", "sent")
+        for state in states:
+            for one in store.deliveries() if state == "sent" else ():
+                store.record_attempt(one.delivery.id, "sent", AT, "", AT)
+            pages = [store.delivery_page("chat", state, "", 2)]
+            while pages[-1].after:
+                pages.append(store.delivery_page("chat", state, pages[-1].after, 2))
+            paged = [one for page in pages for one in page.deliveries]
+            assert paged == store.deliveries(state) == store.delivery_page("", state, "~garbage").deliveries
+            assert [one.alert for one in paged] == [alert(number)[0] for number in reversed(range(7))]
+            assert store.delivery_page("other", state).deliveries == []
+
+    def test_deliveries_are_counted_by_channel_and_state(self, store: Store) -> None:
+        store.add_alerts([alert(1), alert(2)])
+        store.record_attempt(store.deliveries()[0].delivery.id, "dead", AT, "x", None)
+        assert store.delivery_counts() == {("chat", "waiting"): 1, ("chat", "dead"): 1}
+        assert store.delivery_counts("dead") == {("chat", "dead"): 1}
+
+    def test_nothing_is_due_on_a_channel_that_is_not_open(self, store: Store) -> None:
+        store.add_alerts([alert(1)])
+        store.set_channel("chat", open_at=ago(hours=-2))
+        assert store.next_delivery() == ago(hours=-2)
+        store.set_channel("chat", open_at=ago(hours=2))
+        assert store.next_delivery() == AT
 
     def test_an_alert_raised_twice_is_one(self, store: Store) -> None:
         store.add_alerts([alert(1)])

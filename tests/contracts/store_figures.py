@@ -1,4 +1,4 @@
-"""What every database must be to the dashboard: `storage.contract_figures`."""
+"""What every database must be to the dashboard and the report: `storage.contract_figures`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.contract import Store
-from storage.records import stamp
+from storage.records import Arrival, stamp
 from storage.records_figures import Answered
-from tests.made import AT, ago, arrival, case, event
+from tests.made import AT, ago, arrival, audit, case, event, review
 
 _BEGIN = datetime(2026, 11, 10, tzinfo=UTC)
 _HOURS = st.integers(0, 24 * 8)
@@ -64,3 +64,21 @@ class FiguresContract:
         ]
         assert len(store.answered("Acme", AT, ago(minutes=-9), 1)) == 1
         assert store.answered("Globex", ago(hours=24), ago(minutes=-9), 9) == []
+
+    def test_what_was_said_is_that_of_the_newest_and_goes_by_peoples_labels(self, store: Store) -> None:
+        made = [arrival(str(n), label="detractor", at=ago(hours=n), text=f"Acme {n}") for n in range(1, 7)]
+        others = [
+            arrival("p", at=ago(hours=1)),
+            arrival("n", label="detractor", genre="news", at=ago(hours=1)),
+            arrival("r", label="detractor", brand="Globex", at=ago(hours=1)),
+        ]
+        store.add_page([*made, *others], AT)
+        store.add_reviews([review(made[1], "promoter"), review(made[2], "detractor")])
+        store.add_audit(*audit(made[3]))
+        store.add_page([Arrival(made[4].post._replace(deleted_at=AT, text="", fingerprint=""), None, ())], AT)
+        said = store.said("Acme", ago(days=1), AT, "detractor", 9)
+        assert [one.text for one in said] == ["Acme 1", "Acme 3", "Acme 6"]
+        assert said[0].mention_id == made[0].mentions[0][0].id and said[0].post_id == made[0].post.id
+        assert [one.text for one in store.said("Acme", ago(days=1), AT, "detractor", 1)] == ["Acme 1"]
+        assert store.said("Acme", ago(hours=1), ago(hours=1), "detractor", 9) == []
+        assert [one.text for one in store.said("Acme", ago(hours=3), ago(hours=1), "detractor", 9)] == ["Acme 3"]

@@ -92,6 +92,25 @@ class EstimatingContract:
         (found,) = store.ballots("Acme", *_FAR)
         assert found == Ballots("", 3, 0.0, 2.0, pytest.approx(-0.1 + 0.9 - 0.4), 4, 6, 2, 1)
 
+    @pytest.mark.parametrize(("others", "days"), [(0, 12), (0, 3), (40, 12), (40, 3)])
+    def test_a_window_is_counted_the_same_however_much_lies_outside(self, store: Store, others: int, days: int) -> None:
+        """Most of all there is, or little of it: a store may look at the two in ways of their own."""
+        said = [
+            arrival(str(n), handle="abcd"[n % 4], label=("promoter", "detractor", "no_opinion")[n % 3], at=ago(days=n))
+            for n in range(12)
+        ]
+        elsewhere = [
+            arrival(f"o{n}", brand="Other", handle="a", label="detractor", at=ago(days=n)) for n in range(others)
+        ]
+        store.add_page([*said, *elsewhere], AT)
+        inside: dict[int, list[int]] = {}
+        for n in (n for n in range(days) if n % 3 < 2):
+            inside.setdefault(n % 4, []).append(1 if n % 3 == 0 else -1)
+        (found,) = store.ballots("Acme", ago(days=days - 0.5), ago(days=-1))
+        assert (found.voices, found.mentions) == (len(inside), sum(map(len, inside.values())))
+        assert found.total == pytest.approx(sum(sum(votes) / len(votes) for votes in inside.values()))
+        assert store.counted("Acme", ago(days=days - 0.5), ago(days=-1))[0] == found
+
     def test_ballots_by_source_are_those_of_each_source(self, store: Store) -> None:
         store.add_page([arrival("1", handle="ann"), arrival("2", handle="ann", source="forum", label="detractor")], AT)
         found = {one.group: (one.voices, one.total) for one in store.ballots("Acme", *_FAR, by="source")}

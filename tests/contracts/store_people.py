@@ -64,6 +64,19 @@ class PeopleContract:
                 break
         assert found == ["many", "new", "old"]
 
+    def test_who_praised_most_in_one_thread_does_not_hide_who_praised_in_many(self, store: Store) -> None:
+        """Praise is looked at in the order of how much there is: what comes first there need not in the list."""
+        one_thread = [arrival(f"{who}{n}", handle=who, thread=who) for who in ("once", "same") for n in range(9)]
+        few = [arrival(f"few{n}", handle="few", thread=str(n % 2), at=ago(hours=n)) for n in range(6)]
+        many = [arrival(f"many{n}", handle="many", thread=f"many{n}", at=ago(hours=9 + n)) for n in range(4)]
+        store.add_page([*one_thread, *few, *many, *twice("ann"), *twice("bob", hours=5)], AT)
+        assert friends(store) == ["many", "few", "ann", "bob"]
+        assert [friends(store, limit=limit) for limit in (1, 2, 3)] == [
+            ["many"],
+            ["many", "few"],
+            ["many", "few", "ann"],
+        ]
+
     def test_who_says_much_else_is_known_by_their_praise(self, store: Store) -> None:
         else_ = [arrival(str(n), handle="ann", label="no_opinion", at=ago(hours=1)) for n in range(120)]
         store.add_page([*twice("ann", hours=50), *else_], AT)

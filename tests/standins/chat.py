@@ -101,7 +101,7 @@ class ChatServer:
         self._thread.join()
         self._server.server_close()
 
-    def take(self, path: str, headers: dict[str, str], body: bytes) -> Say:
+    def take(self, path: str, headers: dict[str, str], body: bytes, method: str = "POST") -> Say:
         with self._guard:
             say = self._script(path, body) if self._script else next(self._answers, Say())
             self.heard.append(Heard(path, headers, body, time.monotonic(), say.takes))
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        say = self.server.chat.take(self.path, headers, body)
+        say = self.server.chat.take(self.path, headers, body, self.command)
         if say.delay:
             time.sleep(say.delay)
         if say.status == 0:

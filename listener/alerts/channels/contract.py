@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -97,26 +101,71 @@ class Probes(Protocol):
         it holds no secret either."""
 
 
+@runtime_checkable
+class Warns(Protocol):
+    """What a channel may do besides: say what is amiss with options that are valid."""
+
+    @property
+    def warning(self) -> str:
+        """A sentence without a secret, "" if all is well; `listener check` shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How a receiver says no: the statuses that no retry will mend, and what its own words add to them.
+
+    An answer in which `closed` is found means that no message will be taken, whatever its status. `wait` is the way to
+    the seconds (float) that a JSON answer asks for; it counts for more than a header.
+    """
+
+    message: tuple[int, ...] = (400, 413, 422)
+    channel: tuple[int, ...] = (410,)
+    closed: re.Pattern[bytes] | None = None
+    wait: tuple[str, ...] = ()
+
+    def permanent(self, status: int, answer: bytes = b"") -> Permanent:
+        if status in self.channel or (self.closed and self.closed.search(answer)):
+            return "channel"
+        return "message" if status in self.message else ""
+
+    def retry_after(self, answer: bytes, now: datetime) -> datetime | None:
+        """When `answer` wants to be asked again (aware UTC, between `now` and a day later), None if it does not say."""
+        if not self.wait:
+            return None
+        try:
+            found = json.loads(answer)
+            for key in self.wait:
+                found = found[key]
+            seconds = float(found)
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+            return None
+        return now + timedelta(seconds=min(seconds, 86_400.0)) if seconds >= 0 and not math.isnan(seconds) else None
+
+
 def post_message(
-    http: Http, url: SecretStr, body: bytes, headers: Mapping[str, str], verdicts: Mapping[int, Permanent]
-) -> None:
-    """POST `body` as JSON; every 2xx is success. Raises DeliveryError, its `permanent` by status from `verdicts`."""
+    http: Http, url: SecretStr, body: bytes, headers: Mapping[str, str], refusals: Refusals, now: datetime
+) -> bytes:
+    """POST `body` as JSON; every 2xx is success, what came with it is given back, b"" if it could not be read.
+
+    Raises DeliveryError, its `permanent` and `retry_after` as `refusals` says.
+    """
     sent = {"Content-Type": "application/json", **headers}
     try:
-        http.post(url.get_secret_value(), content=body, headers=sent, follow=False)
+        return http.post(url.get_secret_value(), content=body, headers=sent, follow=False).body
     except FetchError as error:
         if isinstance(error, BadAnswer) and 200 <= error.status < 300:
-            return  # the receiver has the message; what it says about it is of no interest
-        raise delivery_error(error, verdicts) from None
+            return b""  # the receiver has the message; what it says about it is of no interest
+        raise delivery_error(error, refusals, now) from None
 
 
-def delivery_error(error: FetchError, verdicts: Mapping[int, Permanent]) -> DeliveryError:
-    """What a failed request means for the message and its channel."""
+def delivery_error(error: FetchError, refusals: Refusals, now: datetime | None = None) -> DeliveryError:
+    """What a failed request means for the message and its channel. `now` is needed for a wait in the answer's words."""
     message = str(error)
     if isinstance(error, BlockedAddress):
         hint = "If this place is in your own network, add its address to [alerting] allow_private."
         return DeliveryError(f"{message} {hint}", "channel")
+    retry_after = (now and refusals.retry_after(error.answer, now)) or error.retry_after
     if isinstance(error, RateLimited):
         # Status 0: the request was not even made, because the host had asked for silence before.
-        return DeliveryError(message, "", error.retry_after, throttled=error.status in (0, 429))
-    return DeliveryError(message, verdicts.get(error.status, ""), error.retry_after)
+        return DeliveryError(message, "", retry_after, throttled=error.status in (0, 429))
+    return DeliveryError(message, refusals.permanent(error.status, error.answer), retry_after)

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
@@ -14,20 +13,17 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, SecretStr
 
 from connectors.contract import Http
-from listener.alerts.channels.contract import ChannelOptions, Permanent, SecretUrl, post_message
+from listener.alerts.channels.contract import ChannelOptions, Refusals, post_message
+from listener.alerts.channels.posting import AddressOptions, as_json
+from listener.alerts.message import Budget, fitted, utf8
 from listener.alerts.notice import Digest, Notice
 
 BODY_BYTES = 20_000
 _LONGEST_URL = 8_000  # bytes; a longer link cannot be kept whole
 _LONGEST_LINE_URL = 800
-_BUDGETS = (
-    *((text, 300, 10) for text in (2_000, 1_500, 1_000, 500, 100)),
-    *((0, field, 5) for field in (150, 60, 20)),
-)
-"""(characters of text, of every other field, items of a list): the first that fits is taken."""
 
 _PREFIX = "whsec_"
-_VERDICTS: Mapping[int, Permanent] = {400: "message", 413: "message", 422: "message", 410: "channel"}
+_REFUSALS = Refusals()
 
 
 def _signing_key(secret: SecretStr) -> SecretStr:
@@ -41,10 +37,9 @@ def _signing_key(secret: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
-class WebhookOptions(ChannelOptions):
+class WebhookOptions(AddressOptions):
     """`secrets` sign each message: one, two while a key is being exchanged, or none at all."""
 
-    url: SecretUrl
     secrets: tuple[Annotated[SecretStr, AfterValidator(_signing_key)], ...] = ()
     per_second: float = Field(default=10.0, ge=0.05, le=100)
 
@@ -66,16 +61,16 @@ class Webhook:
     def deliver(self, notice: Notice, *, key: str, now: datetime, http: Http) -> None:
         body = render(notice)
         secrets = [secret.get_secret_value() for secret in self._options.secrets]
-        post_message(http, self._options.url, body, signed_headers(key, body, secrets, now), _VERDICTS)
+        post_message(http, self._options.url, body, signed_headers(key, body, secrets, now), _REFUSALS, now)
 
 
 def render(notice: Notice) -> bytes:
     """The body, under BODY_BYTES: the text is cut first, then the other fields, never the link."""
-    for text, field, items in _BUDGETS:
-        body = _body(notice.bounded(text, field, items))
-        if len(body) < BODY_BYTES:
-            break
-    return body
+
+    def body(budget: Budget) -> bytes:
+        return _body(notice.bounded(budget.quote, budget.field, budget.items))
+
+    return fitted(body, len, BODY_BYTES - 1)
 
 
 def signed_headers(key: str, body: bytes, secrets: Sequence[str], now: datetime) -> dict[str, str]:
@@ -125,7 +120,7 @@ def _body(notice: Notice) -> bytes:
         "timestamp": notice.found_at,
         "data": {"title": notice.title, "rule": notice.rule, **data},
     }
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return as_json(whole)
 
 
 def _mention_data(notice: Notice) -> dict[str, Any]:
@@ -142,6 +137,8 @@ def _mention_data(notice: Notice) -> dict[str, Any]:
         "url": _whole_or_none(notice.url, _LONGEST_URL),
         "desk": _whole_or_none(notice.desk, _LONGEST_LINE_URL),
         "published_at": notice.published_at,
+        "facts": [{"what": what, "said": said} for what, said in notice.facts],
+        "report": notice.report,
         "why": {
             "reasons": list(notice.reasons),
             "matched": list(notice.why),
@@ -159,4 +156,4 @@ def _digest_data(digest: Digest) -> dict[str, Any]:
 
 
 def _whole_or_none(url: str, limit: int) -> str:
-    return url if len(url.encode("utf-8", "replace")) <= limit else ""
+    return url if utf8(url) <= limit else ""
