@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from connectors.contract import Http
-from listener.alerts.channels.contract import ChannelOptions, DeliveryError
+from listener.alerts.channels.contract import ChannelOptions, Configured, DeliveryError
 from listener.alerts.channels.plain import plain
 from listener.alerts.message import Budget, Message, fitted, harmless, message_of, shorten
 from listener.alerts.notice import Notice
@@ -24,19 +24,11 @@ class AppriseOptions(ChannelOptions):
     url: SecretStr
 
 
-class Apprise:
+class Apprise(Configured[AppriseOptions]):
     """Hands a message to Apprise, whose requests are its own: no guard, no word on when to come back."""
 
     kind: ClassVar[str] = "apprise"
     options: ClassVar[type[ChannelOptions]] = AppriseOptions
-
-    def __init__(self, name: str, options: AppriseOptions) -> None:
-        self.name = name
-        self._options = options
-
-    @property
-    def per_second(self) -> float:
-        return self._options.per_second
 
     def deliver(self, notice: Notice, *, key: str, now: datetime, http: Http) -> None:
         library = _library()

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -62,6 +62,21 @@ class ChannelOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     per_second: float = Field(default=1.0, ge=0.05, le=100)
+
+
+Options = TypeVar("Options", bound=ChannelOptions)
+
+
+class Configured(Generic[Options]):
+    """What our own channels share: a name, and options that hold their pace."""
+
+    def __init__(self, name: str, options: Options) -> None:
+        self.name = name
+        self._options = options
+
+    @property
+    def per_second(self) -> float:
+        return self._options.per_second
 
 
 @runtime_checkable

@@ -13,7 +13,14 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from connectors.contract import Dials, Http, Line
 from connectors.dial import ascii_host
 from connectors.errors import FetchError
-from listener.alerts.channels.contract import ChannelOptions, DeliveryError, Permanent, Refusals, delivery_error
+from listener.alerts.channels.contract import (
+    ChannelOptions,
+    Configured,
+    DeliveryError,
+    Permanent,
+    Refusals,
+    delivery_error,
+)
 from listener.alerts.channels.letter import Envelope, write
 from listener.alerts.channels.smtp import Answer, Conversation, MailRefused
 from listener.alerts.notice import Notice
@@ -81,7 +88,7 @@ class EmailOptions(ChannelOptions):
         return self
 
 
-class Email:
+class Email(Configured[EmailOptions]):
     """Sends one mail to all of `to`. Its Message-ID is the same over all attempts.
 
     Whoever is refused for good is named in the mail that the others get; if one is refused for now, all wait.
@@ -91,15 +98,10 @@ class Email:
     options: ClassVar[type[ChannelOptions]] = EmailOptions
 
     def __init__(self, name: str, options: EmailOptions) -> None:
-        self.name = name
-        self._options = options
+        super().__init__(name, options)
         self._port = options.port or _PORTS[options.security]
         recipients = tuple(map(_address, dict.fromkeys(options.to)))
         self._envelope = Envelope(name, _address(options.sender), recipients)
-
-    @property
-    def per_second(self) -> float:
-        return self._options.per_second
 
     def deliver(self, notice: Notice, *, key: str, now: datetime, http: Http) -> None:
         self._converse(http, lambda refused: write(notice, key, self._envelope, _remarks(refused)))

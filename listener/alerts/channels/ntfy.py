@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, SecretStr
 
 from connectors.contract import Http, web_address
-from listener.alerts.channels.contract import ChannelOptions, Refusals, post_message
+from listener.alerts.channels.contract import ChannelOptions, Configured, Refusals, post_message
 from listener.alerts.channels.plain import plain
 from listener.alerts.channels.posting import as_json
 from listener.alerts.message import Budget, Message, fitted, message_of, shorten, utf8
@@ -46,19 +46,11 @@ class NtfyOptions(ChannelOptions):
     per_second: float = Field(default=0.5, ge=0.05, le=100)
 
 
-class Ntfy:
+class Ntfy(Configured[NtfyOptions]):
     """Publishes as JSON. A message that is sent again replaces itself on the phone: its sequence is the key."""
 
     kind: ClassVar[str] = "ntfy"
     options: ClassVar[type[ChannelOptions]] = NtfyOptions
-
-    def __init__(self, name: str, options: NtfyOptions) -> None:
-        self.name = name
-        self._options = options
-
-    @property
-    def per_second(self) -> float:
-        return self._options.per_second
 
     def deliver(self, notice: Notice, *, key: str, now: datetime, http: Http) -> None:
         options = self._options

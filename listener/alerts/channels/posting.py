@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from connectors.contract import Http
-from listener.alerts.channels.contract import ChannelOptions, Refusals, SecretUrl, post_message
+from listener.alerts.channels.contract import ChannelOptions, Configured, Refusals, SecretUrl, post_message
 from listener.alerts.notice import Notice
 
 
@@ -18,20 +18,12 @@ class AddressOptions(ChannelOptions):
     url: SecretUrl
 
 
-class JsonChannel:
+class JsonChannel(Configured[AddressOptions]):
     """A channel that needs only to say its `kind`, its `refusals` and what it makes of a notice."""
 
     kind: ClassVar[str]
     options: ClassVar[type[ChannelOptions]] = AddressOptions
     refusals: ClassVar[Refusals] = Refusals(message=(400, 413), channel=(401, 403, 404, 410))
-
-    def __init__(self, name: str, options: AddressOptions) -> None:
-        self.name = name
-        self._options = options
-
-    @property
-    def per_second(self) -> float:
-        return self._options.per_second
 
     def deliver(self, notice: Notice, *, key: str, now: datetime, http: Http) -> None:
         """See `Channel`. Where the chat knows no idempotency key a lost answer means a second message."""

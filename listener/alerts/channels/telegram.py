@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from connectors.contract import Http, web_address
 from connectors.errors import BadAnswer, FetchError
-from listener.alerts.channels.contract import ChannelOptions, DeliveryError, Refusals, delivery_error
+from listener.alerts.channels.contract import ChannelOptions, Configured, DeliveryError, Refusals, delivery_error
 from listener.alerts.channels.posting import as_json
 from listener.alerts.message import Budget, Link, Message, clean, fitted, harmless, message_of, utf16
 from listener.alerts.notice import Notice
@@ -59,19 +59,11 @@ class TelegramOptions(ChannelOptions):
     per_second: float = Field(default=0.3, ge=0.05, le=100)
 
 
-class Telegram:
+class Telegram(Configured[TelegramOptions]):
     """Posts with `sendMessage`. Telegram knows no idempotency key: a lost answer means a second message."""
 
     kind: ClassVar[str] = "telegram"
     options: ClassVar[type[ChannelOptions]] = TelegramOptions
-
-    def __init__(self, name: str, options: TelegramOptions) -> None:
-        self.name = name
-        self._options = options
-
-    @property
-    def per_second(self) -> float:
-        return self._options.per_second
 
     def deliver(self, notice: Notice, *, key: str, now: datetime, http: Http) -> None:
         self._call("sendMessage", render(notice), http, now)

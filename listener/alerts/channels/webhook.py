@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, SecretStr
 
 from connectors.contract import Http
-from listener.alerts.channels.contract import ChannelOptions, Refusals, post_message
+from listener.alerts.channels.contract import ChannelOptions, Configured, Refusals, post_message
 from listener.alerts.channels.posting import AddressOptions, as_json
 from listener.alerts.message import Budget, fitted, utf8
 from listener.alerts.notice import Digest, Notice
@@ -44,19 +44,11 @@ class WebhookOptions(AddressOptions):
     per_second: float = Field(default=10.0, ge=0.05, le=100)
 
 
-class Webhook:
+class Webhook(Configured[WebhookOptions]):
     """Posts `{"type", "timestamp", "data"}`; the header `webhook-id` is the same over all attempts."""
 
     kind: ClassVar[str] = "webhook"
     options: ClassVar[type[ChannelOptions]] = WebhookOptions
-
-    def __init__(self, name: str, options: WebhookOptions) -> None:
-        self.name = name
-        self._options = options
-
-    @property
-    def per_second(self) -> float:
-        return self._options.per_second
 
     def deliver(self, notice: Notice, *, key: str, now: datetime, http: Http) -> None:
         body = render(notice)
