@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from connectors.dates import plausible
 from connectors.post import Author as SourceAuthor
@@ -52,6 +52,14 @@ class Origin:
     backfill: bool = False
 
 
+class _Found(NamedTuple):
+    """A post to be stored, and the brands that it speaks of."""
+
+    post: Post
+    author: Author | None
+    matches: Sequence[Match]
+
+
 class Intake:
     def __init__(
         self,
@@ -82,7 +90,20 @@ class Intake:
     def arrivals(self, posts: Sequence[SourcePost], origin: Origin, stored: Stored, now: datetime) -> list[Arrival]:
         """What is new or edited among `posts`, ready to be stored. What `stored` knows unchanged is neither cleaned nor
         scored again."""
+        found = self._found(posts, origin, stored, now)
+        # All at once: a scorer is half as fast again when it need not fetch its models for every text anew.
+        asked = [text_of(one.post, match.brand) for one in found for match in one.matches]
+        verdicts = iter(self._scorer.score_many(asked) if asked else ())
+        seen_at = stamp(now)
         made = []
+        for post, author, matches in found:
+            pairs = tuple([_mention(post, match, next(verdicts), origin, seen_at) for match in matches])
+            made.append(self._arrival(post, author, pairs, origin, now) if pairs else Arrival(post, author))
+        return made
+
+    def _found(self, posts: Sequence[SourcePost], origin: Origin, stored: Stored, now: datetime) -> list[_Found]:
+        """What is worth storing, cleaned, and which brands it speaks of."""
+        found = []
         seen_at = stamp(now)
         ids = [post.id for post in posts]
         known = stored.fingerprints(ids)
@@ -91,25 +112,29 @@ class Intake:
             if known.get(post_id) != fingerprint and (post_id in known or not post.deleted):
                 author = self._author(post, origin, seen_at)
                 row = _row(post, post_id, fingerprint, author, origin.source, seen_at, now)
-                arrival = self._arrival(row, author, origin, now)
-                if arrival.mentions or origin.keep_all or post_id in known:
-                    made.append(arrival)
-        return made
+                matches = () if row.deleted_at else self._matches(row, origin)
+                if matches or origin.keep_all or post_id in known:
+                    found.append(_Found(row, author, matches))
+        return found
 
     def _author(self, post: SourcePost, origin: Origin, seen_at: str) -> Author | None:
         author = post.author
         if author is None or not author.id:
             return None
         reach = None if author.reach is None else min(author.reach, 2**53)
-        called = {name.lower().removeprefix("@") for name in (author.id, author.name or "")}
-        ours = not called.isdisjoint(self._staff) or (origin.about and post.reach.get("staff"))
+        called = (name.lower().removeprefix("@") for name in (author.id, author.name or ""))
+        ours = (self._staff and not self._staff.isdisjoint(called)) or (origin.about and post.reach.get("staff"))
         return Author(*_known_as(post.kind, author), reach, seen_at, seen_at, "staff" if ours else "")
 
-    def _arrival(self, post: Post, author: Author | None, origin: Origin, now: datetime) -> Arrival:
-        matches = () if post.deleted_at else self._matches(post, origin)
-        if not matches:
-            return Arrival(post, author)
-        pairs = tuple(self._mention(post, match, origin, stamp(now)) for match in matches)
+    def _arrival(
+        self,
+        post: Post,
+        author: Author | None,
+        pairs: tuple[tuple[Mention, Score], ...],
+        origin: Origin,
+        now: datetime,
+    ) -> Arrival:
+        """A post that speaks of a brand, with what follows from that."""
         reach = author.reach if author else None
         alerts = raise_alerts(
             self._rules,
@@ -122,26 +147,14 @@ class Intake:
             reach=reach,
             past=self._past,
         )
-        flagged = (self._flag(mention, post, now, reach) for mention, _ in pairs)
-        return Arrival(post, author, pairs, alerts, tuple(case for case in flagged if case))
+        flagged = [self._flag(mention, post, now, reach) for mention, _ in pairs]
+        return Arrival(post, author, pairs, alerts, tuple([case for case in flagged if case]))
 
     def _matches(self, post: Post, origin: Origin) -> Sequence[Match]:
         matches = self._matcher.match(subject_of(post))
         if origin.about and all(match.brand != origin.about for match in matches):
             return [Match(origin.about, (f"{origin.source} is about it",)), *matches]
         return matches
-
-    def _mention(self, post: Post, match: Match, origin: Origin, found_at: str) -> tuple[Mention, Score]:
-        its_id = mention_id(post.id, match.brand)
-        verdict = self._scorer.score(text_of(post, match.brand))
-        mention = Mention(
-            *(its_id, post.id, match.brand, post.source, post.author_id, post.at, found_at, post.genre),
-            _to_json(match.why),
-            *(verdict.label, verdict.value, verdict.confidence, verdict.language, verdict.unscored, verdict.scorer),
-            *(int(origin.backfill), 1, " ".join(verdict.tags)),
-            *(voice_of(post.author_id, post.id), left_out("", "", post.genre)),
-        )
-        return mention, score_of(its_id, found_at, verdict)
 
 
 def subject_of(post: Post) -> Subject:
@@ -171,6 +184,18 @@ def score_of(of: str, at: str, verdict: Verdict) -> Score:
         _to_json(verdict.explanation),
         " ".join(verdict.tags),
     )
+
+
+def _mention(post: Post, match: Match, verdict: Verdict, origin: Origin, found_at: str) -> tuple[Mention, Score]:
+    its_id = mention_id(post.id, match.brand)
+    mention = Mention(
+        *(its_id, post.id, match.brand, post.source, post.author_id, post.at, found_at, post.genre),
+        _why(match.why),
+        *(verdict.label, verdict.value, verdict.confidence, verdict.language, verdict.unscored, verdict.scorer),
+        *(int(origin.backfill), 1, " ".join(verdict.tags)),
+        *(voice_of(post.author_id, post.id), left_out("", "", post.genre)),
+    )
+    return mention, score_of(its_id, found_at, verdict)
 
 
 def probabilities(verdict: Verdict) -> dict[str, float]:
@@ -221,6 +246,12 @@ def _row(
 
 
 @lru_cache(maxsize=4096)
+def _why(terms: tuple[str, ...]) -> str:
+    """The same few terms are why most mentions are ones."""
+    return _to_json(terms)
+
+
+@lru_cache(maxsize=4096)
 def _known_as(kind: str, author: SourceAuthor) -> tuple[str, str, str, str, str]:
     """The columns of an author that are the same at every sight; the same few write most of a feed."""
     name = clean(author.name or author.id, _NAME)
@@ -242,5 +273,4 @@ def _when(
 def _link(url: str) -> str:
     """Only what a browser may safely open."""
     url = clean(url, _URL).strip() if url else ""
-    sound = url.lower().startswith(("http://", "https://")) and not any(map(str.isspace, url))
-    return url if sound else ""
+    return url if url[:8].lower().startswith(("http://", "https://")) and len(url.split()) == 1 else ""

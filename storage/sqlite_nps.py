@@ -206,10 +206,12 @@ class SqliteNps:
     def add_stories(self, told: Sequence[Told], sketches: Sequence[Sketch]) -> int:
         echoes = 0
         with self._write() as connection:
-            for sketch in sketches:
-                bands = " ".join(map(str, sketch.bands))
-                connection.execute(sql_nps.ADD_SKETCH, (sketch.post_id, sketch.at, sketch.sketch, bands))
-                connection.executemany(sql_nps.ADD_BAND, [(band, sketch.post_id) for band in sketch.bands])
+            rows = [(one.post_id, one.at, one.sketch, " ".join(map(str, one.bands))) for one in sketches]
+            connection.executemany(sql_nps.ADD_SKETCH, rows)
+            # In the order of their index: numbers at random would look for its pages again and again.
+            connection.executemany(
+                sql_nps.ADD_BAND, sorted((band, one.post_id) for one in sketches for band in one.bands)
+            )
             connection.executemany(sql_nps.SET_STORY, [(one.story, one.post_id) for one in told])
             for one in told:
                 if one.story != one.post_id:

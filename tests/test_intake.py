@@ -256,6 +256,46 @@ def test_the_scorer_reads_title_and_text_once() -> None:
     assert {text.brand for text in scorer.asked} == {"Acme"}
 
 
+class ByTheWord(CountingScorer):
+    """Whoever is said to be awful has a detractor; counts how often it was asked, whatever the number of texts."""
+
+    calls = 0
+
+    def score_many(self, texts: Sequence[Text]) -> list[Verdict]:
+        self.calls += 1
+        answers = super().score_many(texts)
+        return [
+            one._replace(label="detractor" if f"{text.brand} awful" in text.text else "promoter")
+            for one, text in zip(answers, texts, strict=True)
+        ]
+
+
+def test_a_page_is_scored_at_once_and_every_mention_gets_the_verdict_on_its_own_text() -> None:
+    scorer = ByTheWord()
+    bodies = ["Acme awful, Rival fine", "nobody is named", "Rival awful", "Acme fine", "Acme fine, Rival awful"]
+    posts = [_post(body, source_id=str(number)) for number, body in enumerate(bodies)]
+    gone = _post("Acme awful", source_id="gone", deleted=True)
+    stored = Memory(gone._replace(deleted=False))
+    arrivals = _intake(scorer).arrivals([*posts, gone], _BLOGS, stored, NOW)
+    assert [[(mention.brand, mention.label) for mention, _ in one.mentions] for one in arrivals] == [
+        [("Acme", "detractor"), ("Rival", "promoter")],
+        [],
+        [("Rival", "detractor")],
+        [("Acme", "promoter")],
+        [("Acme", "promoter"), ("Rival", "detractor")],
+        [],
+    ]
+    assert all(score.label == mention.label for one in arrivals for mention, score in one.mentions)
+    assert [len(one.alerts) for one in arrivals] == [1, 0, 1, 0, 1, 0]
+    assert scorer.calls == 1
+
+
+def test_a_page_that_speaks_of_nobody_asks_the_scorer_nothing() -> None:
+    scorer = ByTheWord()
+    assert len(_intake(scorer).arrivals([_post("nobody is named")], _BLOGS, Memory(), NOW)) == 1
+    assert scorer.calls == 0
+
+
 def test_what_has_not_changed_is_not_scored_again(store: SqliteStore) -> None:
     scorer = CountingScorer()
     intake = _intake(scorer)

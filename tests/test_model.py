@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from listener.sentiment.english import NAMES, SHORT_MODEL, English, Spelling
+from listener.sentiment.english import _WAITING, NAMES, SHORT_MODEL, English, Spelling, _may_wait
 from listener.sentiment.model import LABELS, Model, Triple, heed, shipped, softmax
-from listener.sentiment.normal import _Tokens, normalise
+from listener.sentiment.normal import _Tokens, normalise, words_among, words_of
 from tests.contracts.scorers import hostile
 
 MODELS = Path(str(files("listener.sentiment") / "models"))
@@ -144,7 +144,7 @@ def test_the_memory_of_tokens_is_bounded() -> None:
     for number in range(40_000):
         assert remembered[f"a{chr(0x4E00 + number % 20_000)}{'b' * (number // 20_000)}"]
     assert len(remembered) <= 1 << 15
-    assert remembered["Sooooo" * 5] == "sooo" * 5
+    assert remembered["Sooooo" * 5] == ("sooo" * 5,)
     assert "Sooooo" * 5 not in remembered
 
 
@@ -161,6 +161,45 @@ def test_the_words_that_say_most_are_few_and_rise_from_blame_to_praise() -> None
 def test_normalising_twice_changes_nothing_in_plain_text(text: str) -> None:
     line = normalise(text)
     assert normalise(line) == line
+
+
+SPELLING = Spelling()
+
+
+@given(
+    texts | st.lists(st.sampled_from(["Good", "😂", "don't", "www.x", "@me", "\x1c", "a\x0bb", "9", " "])).map(" ".join)
+)
+def test_the_words_that_are_taken_from_what_vader_has_split_are_those_of_the_text(text: str) -> None:
+    assert words_among(SPELLING.support.read(text).spoken.tokens, text) == words_of(text)
+    assert " ".join(words_of(text)) == normalise(text)
+
+
+def test_a_long_text_is_read_no_further_when_it_is_split_already() -> None:
+    text = "ab " * 2_000
+    assert words_among(text.split(), text) == words_of(text)
+    assert len(words_of(text)) < 2_000
+
+
+@given(st.from_regex(_WAITING), st.sampled_from(["", "ſ", "İ", "ı", "\u212a"]))
+def test_no_complaint_of_waiting_is_missed_by_the_quick_look(text: str, odd: str) -> None:
+    """`odd`: letters that an expression which ignores case takes for an s, i or k."""
+    if odd:
+        text = text.replace({"ſ": "s", "\u212a": "k"}.get(odd, "i"), odd)
+    assert _may_wait(text) or not _WAITING.search(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "signs"),
+    [
+        ("good", "_p1"),
+        ("not good, but bad", "_z _xp1 _b _xn2"),
+        ("Not that very good. Good", "_z _xp1 _. _p1"),
+        ("GOOD", "_p1 _c"),
+    ],
+)
+def test_the_english_model_reads_how_words_are_charged_and_turned_round(text: str, signs: str) -> None:
+    line = normalise(text)
+    assert SPELLING.signed(text, words_of(text)) == f"{line} {signs}"
 
 
 @pytest.mark.parametrize(

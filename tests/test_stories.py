@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from listener.match.stories import ALIKE, HORIZON, fold, likeness, sketches, tell_stories
+from listener.match.words import normalise
 from storage.records import Arrival, stamp
 from storage.records_nps import Sketch, Storyless, Told
 from storage.sqlite import SqliteStore
@@ -128,6 +129,28 @@ def _told_texts(*texts: str, by: str | None = None) -> list[int]:
 )
 def test_a_text_is_folded_to_what_people_read_in_it(written: str, folded: str) -> None:
     assert fold(written) == folded
+
+
+plain_pieces = [
+    "RT @bob: ",
+    " rt @b: @c ",
+    "http://a.b/c",
+    "www.x.y/z",
+    "\n",
+    " \t",
+    "\x0b",
+    "\x1c",
+    "don't",
+    "A_b",
+    "--",
+    "ok",
+]
+
+
+@given(st.lists(st.sampled_from(plain_pieces) | st.text(st.characters(codec="ascii"), max_size=5)).map("".join))
+def test_how_a_plain_text_is_spaced_and_capitalised_says_nothing(text: str) -> None:
+    """Folding leaves out what `normalise` would do to it: that must be all the same."""
+    assert fold(text) == fold(normalise(text)) == fold(text.upper())
 
 
 @given(st.text(max_size=400))

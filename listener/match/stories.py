@@ -84,7 +84,9 @@ _SPELLINGS = _Spellings()
 def fold(text: str) -> str:
     """The words of a text, apart by single spaces; "" when there are none. Characters of scripts without spaces, and
     emoji, are words. Linear in the first 20,000 characters, which are all that is read."""
-    text = normalise(text[:_LONGEST])
+    text = text[:_LONGEST]
+    # What else `normalise` does to plain text, its white space, is all the same to what follows.
+    text = text.lower() if text.isascii() else normalise(text)
     if "@" in text:
         repost = _REPOST.match(text)
         text = _HANDLE.sub(" ", text[repost.end() :] if repost else text)
@@ -97,21 +99,19 @@ def sketches(posts: Iterable[Storyless]) -> list[Sketch]:
     """What each post is known by: the first band is its exact hash. No bands at all: it can only tell its own story.
 
     Equal on every machine; the sketch is "" for texts that are too short, else 64 bytes in hex."""
-    made: list[Sketch] = []
-    telling: dict[int, list[str]] = {}
-    for post in posts:
-        folded = _folded(post)
-        bands: list[int] = []
-        if shingles := _shingles(folded):
-            telling[len(made)] = shingles
-            bands.append(_exact(folded))
+    known = [(post, _folded(post)) for post in posts]
+    telling = [_shingles(folded) for _, folded in known]
+    digests = iter(_digests(list(filter(None, telling))))
+    made = []
+    for (post, folded), shingles in zip(known, telling, strict=True):
+        sketch = ""
+        bands: tuple[int, ...] = ()
+        if shingles:
+            sketch, of_slots = _cut(next(digests))
+            bands = (_exact(folded), *of_slots)
         elif folded and post.author_id is not None:
-            bands.append(_exact(f"{folded}\n{post.author_id}"))
-        made.append(Sketch(post.post_id, post.first_seen_at, "", tuple(bands)))
-    for number, digest in zip(telling, _digests(list(telling.values())), strict=True):
-        one = made[number]
-        sketch, bands_of_slots = _cut(digest)
-        made[number] = one._replace(sketch=sketch, bands=one.bands + bands_of_slots)
+            bands = (_exact(f"{folded}\n{post.author_id}"),)
+        made.append(Sketch(post.post_id, post.first_seen_at, sketch, bands))
     return made
 
 
@@ -173,9 +173,10 @@ class _Stories:
     """First posts of stories, by band."""
 
     def __init__(self, stored: Iterable[tuple[int, str, str]]) -> None:
-        self._by_band: dict[int, list[tuple[str, str]]] = {}
+        # Tuples, as most bands have one founder, who shares it with the others.
+        self._by_band: dict[int, tuple[tuple[str, str], ...]] = {}
         for band, post_id, sketch in stored:
-            self._by_band.setdefault(band, []).append((post_id, sketch))
+            self._by_band[band] = (*self._by_band.get(band, ()), (post_id, sketch))
 
     def told_by(self, sketch: Sketch) -> str | None:
         """The story most like it; of equals the one of the least id, as the order of storage is nobody's promise."""
@@ -190,10 +191,14 @@ class _Stories:
 
     def begun_by(self, sketch: Sketch) -> Sketch:
         """The sketch as it is to be stored: without the bands that are full."""
-        bands = tuple(band for band in sketch.bands if len(self._by_band.get(band, ())) < _FULL)
-        for band in bands:
-            self._by_band.setdefault(band, []).append((sketch.post_id, sketch.sketch))
-        return sketch._replace(bands=bands)
+        alone = ((sketch.post_id, sketch.sketch),)
+        bands = []
+        for band in sketch.bands:
+            founders = self._by_band.get(band, ())
+            if len(founders) < _FULL:
+                self._by_band[band] = founders + alone
+                bands.append(band)
+        return sketch if len(bands) == len(sketch.bands) else sketch._replace(bands=tuple(bands))
 
 
 def _folded(post: Storyless) -> str:
@@ -214,7 +219,8 @@ def _shingles(folded: str) -> list[str]:
         shingles = [f"{a}{b}{c}" for a, b, c in zip(words, words[1:], words[2:], strict=False)]
     else:
         shingles = [f"{a} {b}" for a, b in pairwise(words)]
-    return shingles if len(shingles) >= few and len(set(shingles)) >= few else []
+    enough = len(shingles) >= few and (len(set(shingles[: 2 * few])) >= few or len(set(shingles)) >= few)
+    return shingles if enough else []
 
 
 def _digests(shingles: list[list[str]]) -> list[list[int]]:

@@ -8,7 +8,7 @@ that tweets teach are wild there ("Not good" is half praise), and a few words ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from math import fsum, log1p
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from listener.sentiment.focus import is_question, sentences
 from listener.sentiment.lexicon import overlaid, overlay
 from listener.sentiment.model import Model, Triple, Weighed, shipped
-from listener.sentiment.normal import normalise
+from listener.sentiment.normal import normalise, words_among
 from listener.sentiment.vader import Reading as Heard
 from listener.sentiment.vader import Vader, stock
 
@@ -113,11 +113,11 @@ class English:
         texts, brands = [text for text, _ in asked], [brand for _, brand in asked]
         told = list(map(spelling.without_courtesy, texts, brands))
         heard = list(map(spelling.support.read, told))
-        lines = list(map(normalise, told))
-        signed = list(map(spelling.signed, told, lines))
-        layers = [self._short if is_short(line) else self._usual for line in lines]
+        words = [words_among(its.spoken.tokens, text) for text, its in zip(told, heard, strict=True)]
+        signed = list(map(spelling.signed, told, words))
+        layers = [self._short if is_short(its) else self._usual for its in words]
         modelled = [self._model.plain(line, layer.model) for line, layer in zip(signed, layers, strict=True)]
-        found = list(map(spelling.telling, lines))
+        found = list(map(spelling.telling, words))
         manners = list(map(spelling.measured, told, found, heard))
         grievances = list(map(spelling.grievance, told, found, brands))
         scores = map(_Layer.weighed, layers, manners, modelled, grievances)
@@ -129,9 +129,9 @@ class English:
         return tuple(voiced) or self._model.words(text, layer.model)
 
 
-def is_short(line: str) -> bool:
-    """Whether a normalised line is read as a text of few words."""
-    return line.count(" ") < SHORT
+def is_short(words: Sequence[str]) -> bool:
+    """Whether a normalised line of these words is read as a text of few."""
+    return len(words) <= SHORT
 
 
 class Spelling:
@@ -148,28 +148,19 @@ class Spelling:
         self._telling = self._blaming.union(NEGATIONS, _ASKING, _OURSELVES, _THANKS, _TURNS, _CUSTOMER, _STANDING_IN)
         self._has_none_of_ours = frozenset(ours).isdisjoint
 
-    def signed(self, text: str, line: str) -> str:
-        """The line that the English model reads: the normalised `line` of `text` and, behind it, its polarity in signs.
+    def signed(self, text: str, words: Sequence[str]) -> str:
+        """The line that the English model reads: the normalised `words` of `text`, and behind them its polarity.
 
-        `_p1 _p2 _n1 _n2` stand for words of the lexicon (2: strong), with an x after the underscore within four words
-        of a negation, `_z` for a negation, `_b` for but, `_.` and the like for stops, `_c` for a word in capitals. No
-        word has an underscore once normalised.
+        It is told in signs: `_p1 _p2 _n1 _n2` stand for words of the lexicon (2: strong), with an x after the
+        underscore within four words of a negation, `_z` for a negation, `_b` for but, `_.` and the like for stops, `_c`
+        for a word in capitals. No word has an underscore once normalised.
         """
-        signs = []
-        negated = -1  # up to where
-        for place, sign in enumerate(map(self._signs.get, line.split(" "))):
-            if sign is None:
-                continue
-            if sign == "_z":
-                negated = place + _REACH
-            elif sign[1] in _STOPS:
-                negated = -1
-            elif place <= negated and sign != "_b":
-                sign = f"_x{sign[1:]}"
-            signs.append(sign)
+        signs = list(filter(None, map(self._signs.get, words)))
+        if "_z" in signs:
+            signs = list(_turned_round(map(self._signs.get, words)))
         if _CAPITALS.search(text):
             signs.append("_c")
-        return f"{line} {' '.join(signs)}".rstrip()
+        return " ".join([*words, *signs])
 
     def grievance(self, text: str, found: frozenset[str], brand: str) -> float:
         """What a customer's complaint says beyond what the layer hears: in the public's tweets, from which it learnt,
@@ -199,11 +190,11 @@ class Spelling:
 
     def features(self, text: str, line: str) -> list[float]:
         """One number for each of NAMES, all of them about −3..3; `line` is the text normalised."""
-        return self.measured(text, self.telling(line), self.support.read(text))
+        return self.measured(text, self.telling(line.split(" ")), self.support.read(text))
 
-    def telling(self, line: str) -> frozenset[str]:
-        """The words of a normalised line that any feature asks for."""
-        return self._telling.intersection(line.split(" "))
+    def telling(self, words: Sequence[str]) -> frozenset[str]:
+        """Those that any feature asks for, of the words of a normalised line."""
+        return self._telling.intersection(words)
 
     def measured(self, text: str, found: frozenset[str], heard: Heard) -> list[float]:
         """The features, where the telling words are `found` already, and what `support` makes of the text."""
@@ -225,6 +216,21 @@ class Spelling:
         ]  # fmt: skip
 
 
+def _turned_round(signs: Iterable[str | None]) -> Iterator[str]:
+    """The signs of a line's words, those within reach of a negation marked."""
+    negated = -1  # up to where
+    for place, sign in enumerate(signs):
+        if sign is None:
+            continue
+        if sign == "_z":
+            negated = place + _REACH
+        elif sign[1] in _STOPS:
+            negated = -1
+        elif place <= negated and sign != "_b":
+            sign = f"_x{sign[1:]}"
+        yield sign
+
+
 _SILENT = (*[0.0] * 8, 1.0)
 
 
@@ -243,20 +249,23 @@ def _may_wait(text: str) -> bool:
     """Whether `_WAITING` is worth asking: in each of its phrases one of these occurs."""
     said = text.lower()
     return (
-        "no " in said
-        or "t re" in said
-        or "t an" in said
-        or "t ar" in said
-        or "ver r" in said
-        or "ver a" in said
-        or "ver c" in said
-        or "ver h" in said
-        or "ll w" in said
-        or "ll n" in said
-        or "ll c" in said
-        or "ll h" in said
-        or "hold" in said
+        "still " in said
+        or "never " in said
+        or "on hold" in said
         or "hour" in said
+        or "no re" in said
+        or "no an" in said
+        or "no he" in said
+        or "no lu" in said
+        or "t rec" in said
+        or "t repl" in said
+        or "t resp" in said
+        or "t answ" in said
+        or "t arr" in said
+        # What an expression that ignores case takes for an s or an i.
+        or "\u017f" in said
+        or "\u0131" in said
+        or "\u0307" in said
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from itertools import chain
 
 _MOST = 4000  # characters that are read: the opinion of a longer text shows long before
 
@@ -46,10 +48,10 @@ def _spelling(code: int) -> str:
 _SPELLINGS = _Spellings()
 
 
-class _Tokens(dict[str, str]):
+class _Tokens(dict[str, tuple[str, ...]]):
     """What stands between white space -> its normalised words. Filled on demand, and bounded."""
 
-    def __missing__(self, token: str) -> str:
+    def __missing__(self, token: str) -> tuple[str, ...]:
         words = _words(token)
         if len(token) <= _MEMO_TOKEN:
             if len(self) >= _MEMO_ENTRIES:
@@ -58,7 +60,7 @@ class _Tokens(dict[str, str]):
         return words
 
 
-def _words(token: str) -> str:
+def _words(token: str) -> tuple[str, ...]:
     token = token.casefold()
     if "http" in token or "www." in token:
         token = _LINK.sub(" url ", token)
@@ -71,10 +73,10 @@ def _words(token: str) -> str:
     token = token.translate(_SPELLINGS)
     if "00" in token:
         token = _DIGITS.sub("0", token)
-    return " ".join(token.split())
+    return tuple(token.split())
 
 
-_words_of = _Tokens().__getitem__
+_remembered = _Tokens().__getitem__
 
 
 def normalise(text: str) -> str:
@@ -84,8 +86,23 @@ def normalise(text: str) -> str:
     and the characters of scripts without spaces are tokens of their own. Linear in the first 4,000 characters, which
     are all that is read; never raises on any text.
     """
+    return " ".join(words_of(text))
+
+
+def words_of(text: str) -> list[str]:
+    """The tokens of the normalised text."""
     text = text[:_MOST]
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)[:_MOST]
-    # Nothing here reaches over white space, so that a token can be remembered.
-    return " ".join(filter(None, map(_words_of, text.split())))
+    return _spelled(text.split())
+
+
+def words_among(tokens: Iterable[str], text: str) -> list[str]:
+    """The same of a text of which the `tokens` are known: what stands between its white space, or, where the text is
+    not ASCII, whatever VADER has made of its emojis."""
+    return _spelled(tokens) if len(text) <= _MOST and text.isascii() else words_of(text)
+
+
+def _spelled(tokens: Iterable[str]) -> list[str]:
+    # Nothing here reaches over white space, so that a token can be remembered; and so are the hashes of its words.
+    return list(chain.from_iterable(map(_remembered, tokens)))

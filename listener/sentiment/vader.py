@@ -78,7 +78,8 @@ class Reading(NamedTuple):
     @property
     def words(self) -> list[tuple[str, float]]:
         """The words that carry sentiment with their valence after negations, boosters, capitals and "but"."""
-        return [(self.spoken.words[i], valence) for i, valence in zip(self.at, self.valences, strict=True)]
+        words = self.spoken.words
+        return [(words[i], valence) for i, valence in zip(self.at, self.valences, strict=True)]
 
 
 class Vader:

@@ -40,7 +40,7 @@ class Corpus(NamedTuple):
         if language != LANGUAGE:
             return list(self.lines)
         spelling = Spelling()
-        return [spelling.signed(text, line) for text, line in zip(self.texts, self.lines, strict=True)]
+        return [spelling.signed(text, line.split(" ")) for text, line in zip(self.texts, self.lines, strict=True)]
 
     def folds(self) -> list[int]:
         """Which fifth a text is held out with: decided by its hash, so that it never depends on the order."""

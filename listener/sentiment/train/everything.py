@@ -66,7 +66,7 @@ def _short(tweets: Corpus) -> tuple[Trained, Corpus]:
     to those of them that are short; and these."""
     corpus = tweets.with_those_of(contrasts(tweets))
     trained = _trained(LANGUAGE, corpus, Plan())
-    rows = [row for row, line in enumerate(corpus.lines) if is_short(line)]
+    rows = [row for row, line in enumerate(corpus.lines) if is_short(line.split(" "))]
     short = corpus.among(rows)
     tuning, measured = layered(short, trained.scores[rows], freedom=1.0)
     return Trained(trained.file, tuning, measured, trained.scores[rows]), short
