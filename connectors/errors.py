@@ -5,7 +5,8 @@ FetchError                 network trouble, time-out, a 5xx: try again later
 ├── AuthError              401, 403: a person must act
 ├── Gone                   410 (or a 404 that the connector knows to be final): stop asking
 ├── BadAnswer              an answer that is not what was asked for: wrong shape, too large, HTML in place of data
-└── BlockedAddress         the address is private or not http(s), and nobody allowed it
+├── BlockedAddress         the address is private or not http(s), and nobody allowed it
+└── Stopped                it was this program that ended it: nothing was learned of the source
 """
 
 from __future__ import annotations
@@ -46,4 +47,8 @@ class BadAnswer(FetchError):
 
 
 class BlockedAddress(FetchError):
+    pass
+
+
+class Stopped(FetchError):
     pass

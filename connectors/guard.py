@@ -20,7 +20,7 @@ from typing import Any
 import httpcore
 
 from connectors.addresses import AllowList, is_public, literal
-from connectors.errors import BadAnswer, BlockedAddress, FetchError
+from connectors.errors import BadAnswer, BlockedAddress, FetchError, Stopped
 from connectors.redact import redact
 
 SLICE = 0.4  # seconds a thread blocks at most before it looks whether it was told to stop
@@ -81,7 +81,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         """Seconds (0 < s <= SLICE) to block before asking again. Raises FetchError at the deadline or after a stop."""
         call = self.call
         if self.stopped.is_set():
-            raise FetchError(f"{call.where} was stopped before it answered.")
+            raise Stopped(f"{call.where} was stopped before it answered.")
         left = call.deadline - self.monotonic()
         if left <= 0:
             raise FetchError(f"{call.where} did not complete its answer within {call.limit:g} s.")

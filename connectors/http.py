@@ -17,9 +17,9 @@ import httpx
 from connectors.addresses import AllowList
 from connectors.ask import Ask, Header, conditions, new_ask, new_upgrade, redirected, with_params
 from connectors.dial import Dialled
-from connectors.errors import BadAnswer, FetchError, RateLimited
+from connectors.errors import BadAnswer, RateLimited, Stopped
 from connectors.guard import Call, GuardedBackend, GuardedStream, Resolver, resolve
-from connectors.manners import Turn, Turns, exhausted, retry_after
+from connectors.manners import Shared, Turn, Turns, exhausted, retry_after
 from connectors.post import Validators
 from connectors.redact import hush_http_loggers, redact
 from connectors.reply import Received, Reply, drain, joined, read_body, reply_to
@@ -49,7 +49,8 @@ class HttpClient:
     `user_agent` names a contact. `now` gives aware UTC. `deadline` is in seconds for a whole call with its redirects
     and its body, waits for the host's turn excepted; `max_body` in inflated bytes. `gap` is in seconds between two
     requests to one host:port; None means 1 for public hosts and 0 for those in `allow_private`, whose entries are
-    described at `AllowList` (ValueError for a bad one). `resolve` turns a name into addresses.
+    described at `AllowList` (ValueError for a bad one). `resolve` turns a name into addresses. `shared` makes the gap
+    one of all processes that share it.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class HttpClient:
         allow_private: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
         resolve: Resolver = resolve,
+        shared: Shared | None = None,
     ) -> None:
         hush_http_loggers()
         self._user_agent = user_agent.encode("ascii", "replace")
@@ -73,7 +75,7 @@ class HttpClient:
         self._max_redirects = max_redirects
         self._monotonic = monotonic
         self._guard = GuardedBackend(AllowList(allow_private), resolve, monotonic)
-        self._turns = Turns(gap, now, monotonic, self._guard.stopped)
+        self._turns = Turns(gap, now, monotonic, self._guard.stopped, shared)
         # The transport without the client around it: redirects, cookies and auth are ours, and httpx's own cost
         # a third of a 304. A transport takes no network backend, its pool does.
         self._transport = httpx.HTTPTransport(verify=tls_context(), trust_env=False, limits=_LIMITS)
@@ -165,9 +167,11 @@ class HttpClient:
             with closing(Dialled(self._guard, host, port, tls_context)) as line:
                 yield line
 
-    def stop_listening(self) -> None:
-        """End what listens within a second, and let nothing listen any more; other requests go on."""
+    def stop_listening(self, *, for_good: bool = True) -> None:
+        """End what listens within a second and, `for_good`, let nothing listen any more; other requests go on."""
         self._hushed.set()
+        if not for_good and not self._guard.stopped.is_set():
+            self._hushed = threading.Event()
 
     @contextmanager
     def _call(self, url: str, *, host_only: bool) -> Iterator[Call]:
@@ -180,7 +184,7 @@ class HttpClient:
         """Let the call in unless `ended`, and count it out."""
         with self._changed:
             if ended.is_set():
-                raise FetchError(f"{call.where} was not asked: the program is being stopped.")
+                raise Stopped(f"{call.where} was not asked: the program is being stopped.")
             self._active += 1
         self._guard.call = call
         try:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
-from connectors.errors import FetchError, RateLimited
+from connectors.errors import RateLimited, Stopped
 from connectors.guard import SLICE
 
 _LONGEST = timedelta(hours=24)
@@ -71,8 +72,21 @@ class Turn:
     users: int = 0
 
 
+class Shared(Protocol):
+    """What processes tell one another of hosts ("name:port") that have a gap. All in seconds. What it raises, when it
+    cannot be asked, leaves `Turns.take` as it is."""
+
+    def book(self, host: str, gap: float) -> tuple[float, float]:
+        """The next turn is the caller's: (how long until it begins, how long the host wants to be left alone). While
+        it wants that, no turn is given out."""
+
+    def rest(self, host: str, gap: float, closed: float) -> None:
+        """The turn is over: nobody asks for `gap`, and while `closed` lasts."""
+
+
 class Turns:
-    """Who may ask which host, and when. `gap` in seconds; None means 1 for public hosts and 0 for private ones.
+    """Who may ask which host, and when. `gap` in seconds; None means 1 for public hosts and 0 for private ones. With
+    `shared` that holds over all processes which share it.
 
     A host without a gap is the user's own: there one throttled address closes itself, not its neighbours.
     """
@@ -83,11 +97,13 @@ class Turns:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         stopped: threading.Event,
+        shared: Shared | None = None,
     ) -> None:
         self._gap = gap
         self._now = now
         self._monotonic = monotonic
         self._stopped = stopped
+        self._shared = shared
         self._turns: dict[tuple[str, int], Turn] = {}
         self._lock = threading.Lock()
 
@@ -100,11 +116,12 @@ class Turns:
                 self._check_running(host)
             try:
                 self._check_open(turn, host)
-                self._keep_gap(turn, host)
+                self._keep_gap(turn, host, self._wait_for_others(turn, host, port))
                 try:
                     yield turn
                 finally:
                     turn.free_at = self._monotonic() + self._gap_of(turn)
+                    self._tell_others(turn, host, port)
             finally:
                 turn.lock.release()
         finally:
@@ -137,15 +154,32 @@ class Turns:
             raise RateLimited(f"{host} asked to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC.", retry_after=until)
         turn.closed_until = None
 
-    def _keep_gap(self, turn: Turn, host: str) -> None:
-        pause = min(turn.free_at - self._monotonic(), self._gap_of(turn))
+    def _wait_for_others(self, turn: Turn, host: str, port: int) -> float:
+        """Seconds until it is this process's turn."""
+        gap = self._gap_of(turn)
+        if self._shared is None or not gap:
+            return 0.0
+        wait, closed = self._shared.book(f"{host}:{port}", gap)
+        if closed:
+            turn.closed_until = self._now() + timedelta(seconds=closed)
+            self._check_open(turn, host)
+        return wait
+
+    def _tell_others(self, turn: Turn, host: str, port: int) -> None:
+        gap = self._gap_of(turn)
+        if self._shared is not None and gap:
+            closed = (turn.closed_until - self._now()).total_seconds() if turn.closed_until else 0.0
+            self._shared.rest(f"{host}:{port}", gap, max(closed, 0.0))
+
+    def _keep_gap(self, turn: Turn, host: str, others: float) -> None:
+        pause = max(min(turn.free_at - self._monotonic(), self._gap_of(turn)), others)
         if pause > 0:
             self._stopped.wait(pause)
             self._check_running(host)
 
     def _check_running(self, host: str) -> None:
         if self._stopped.is_set():
-            raise FetchError(f"The request to {host} was stopped before it was sent.")
+            raise Stopped(f"The request to {host} was stopped before it was sent.")
 
     def _gap_of(self, turn: Turn) -> float:
         if self._gap is not None:

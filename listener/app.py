@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from connectors.errors import FetchError
+from connectors.manners import Shared
 from connectors.redact import redact
 from listener import registry
 from listener.alerts.lookout import Lookout
@@ -24,6 +25,7 @@ from listener.alerts.rules.configured import mention_rules, standing_rules
 from listener.alerts.rules.past import StoredPast
 from listener.calibrations import parameters_for
 from listener.config import Config, Source
+from listener.databases import beside, open_database
 from listener.desk.urgency import flagged
 from listener.health import HISTORY, Health, health
 from listener.honesty import Honesty, staff
@@ -32,6 +34,7 @@ from listener.match import Matcher, search_terms
 from listener.match.stories import tell_stories
 from listener.operations import Operations
 from listener.pull import Puller
+from listener.schedule import crew
 from listener.schedule.engine import Engine, Job, ThreadEngine
 from listener.sentiment.contract import Scorer
 from listener.sentiment.labels import Thresholds
@@ -43,7 +46,7 @@ from storage.errors import StoreError
 from storage.records import Mention, Post, Run, Watch, stamp
 from storage.records_desk import Case
 from storage.records_scoring import WordRule
-from storage.sqlite import SqliteStore
+from storage.transfer import check_whole
 
 if TYPE_CHECKING:
     from connectors.http import HttpClient
@@ -69,9 +72,10 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        store = SqliteStore(_database(self.config))
+        store = self.database(self.config.settings.storage.url)
         try:
             store.migrate()
+            check_whole(store.side)
         except StoreError as error:
             store.close()
             self.operations.store_failed(error)
@@ -80,12 +84,18 @@ class App:
 
     @cached_property
     def operations(self) -> Operations:
-        return Operations(self.config, self.now, lambda: self.store, lambda: self.alert_http, _database(self.config))
+        return Operations(
+            self.config,
+            self.now,
+            lambda: self.store,
+            lambda: self.alert_http,
+            beside(self.config.settings.storage.url, self.config.path),
+        )
 
     @cached_property
     def http(self) -> HttpClient:
         """For sources."""
-        return self._client(self.config.settings.http.allow_private)
+        return self._client(self.config.settings.http.allow_private, crew.shared(self))
 
     @cached_property
     def alert_http(self) -> HttpClient:
@@ -150,8 +160,12 @@ class App:
         return Intake(self.matcher, self.scorer, rules, newest, staff(settings), flag, desk, past)
 
     def engine(self) -> Engine:
-        streams = sum(source.connector.facts.stream for source in self.config.sources.values())
-        return ThreadEngine(self.config.settings.schedule.threads + streams, self.operations.job_failed)
+        """A pool in this process; `crew.engine` is the one that the configuration names."""
+        return ThreadEngine(crew.threads(self), self.operations.job_failed)
+
+    def database(self, url: str) -> Store:
+        """Opened, not migrated. `url`: sqlite:///… or postgresql://…; raises StoreError for another."""
+        return open_database(url, self.config.path.parent)
 
     def close(self) -> None:
         for name in ("http", "alert_http", "store"):
@@ -159,6 +173,10 @@ class App:
                 getattr(self, name).close()
 
     # -- verbs
+
+    def warm_up(self) -> None:
+        """Build what jobs share: threads that met it unbuilt would each build one."""
+        _ = self.puller, self.sweeper, self.alert_http
 
     def sync_watches(self) -> list[Watch]:
         """Make the stored watches those of the configuration."""
@@ -191,7 +209,7 @@ class App:
         def pull() -> None:
             done(watch, puller.pull(watch.id, source, due_only=due_only, stay=stay))
 
-        return Job(f"watch:{watch.id}", self.lanes[watch.source], pull)
+        return Job(f"watch:{watch.id}", self.lanes[watch.source], pull, "pull", {"watch": watch.id})
 
     def deliver(self) -> DrainReport:
         everything = self.store, self.config.channels, self.alert_http, self.now, self.chance
@@ -256,7 +274,7 @@ class App:
     def _rules(self) -> list[Rule]:
         return mention_rules(self.config.settings.alerts)
 
-    def _client(self, allow_private: Sequence[str]) -> HttpClient:
+    def _client(self, allow_private: Sequence[str], shared: Shared | None = None) -> HttpClient:
         from connectors.http import HttpClient  # a tenth of a second that who only reads the store need not wait
 
         http = self.config.settings.http
@@ -267,6 +285,7 @@ class App:
             max_body=http.max_body,
             gap=None if http.gap is None else http.gap.total_seconds(),
             allow_private=allow_private,
+            shared=shared,
         )
 
 
@@ -276,12 +295,3 @@ def config_path(given: str | None, environment: Mapping[str, str]) -> Path:
 
 def _user_agent(contact: str) -> str:
     return f"brand-listener/{version('brand-listener')}" + (f" (+{contact})" if contact else "")
-
-
-def _database(config: Config) -> Path:
-    """`sqlite:///relative.db` starts at the configuration's folder, `sqlite:////absolute.db` at the root."""
-    url = config.settings.storage.url
-    if not url.startswith("sqlite:///") or url == "sqlite:///":
-        # What follows the scheme may hold a password.
-        raise StoreError(f"storage.url '{url.partition(':')[0]}:…' is not understood: write sqlite:///listener.db.")
-    return config.path.parent / url.removeprefix("sqlite:///")

@@ -9,18 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.contract import Http
-from connectors.errors import AuthError, BadAnswer, BlockedAddress, FetchError, Gone, RateLimited
+from connectors.errors import AuthError, BadAnswer, BlockedAddress, FetchError, Gone, RateLimited, Stopped
 from connectors.post import Page, Question, Validators, short_id
 from connectors.redact import redact
+from connectors.text import clean
 from listener.config import Source
 from listener.intake import Intake, Origin
 from storage.contract import Store
 from storage.errors import StoreError
 from storage.records import Bookmark, Outcome, PageCount, Run, Trouble, Watch, stamp
+from storage.texts import holdable
 
 log = logging.getLogger(__name__)
 
 _TROUBLES: tuple[tuple[type[FetchError], Trouble], ...] = (
+    (Stopped, ""),
     (RateLimited, "throttled"),
     (AuthError, "refused"),
     (BlockedAddress, "forbidden"),
@@ -33,6 +36,9 @@ _HURRY = 4
 
 _FAITH = 3
 """A new address that fails so often in a row is given up for the configured one."""
+
+_RETURN = timedelta(seconds=10)
+"""Between two beginnings of a stream that is not listened to for as long as was meant."""
 
 _SHORTEST = timedelta(seconds=60)
 """A failing source is left alone for at least this long, however short its interval."""
@@ -49,6 +55,8 @@ class _Tally:
     gap: str = ""
     moved_to: str = ""
     poll_after: timedelta = timedelta(0)
+    left: bool = False
+    """A stream that was not listened to for as long as was meant: it was closed, or this process is being stopped."""
 
     def add(self, page: Page, count: PageCount) -> None:
         self.read += len(page.posts)
@@ -82,8 +90,9 @@ class Puller:
     ) -> Run | None:
         """Ask the watch's question and store the answer page by page. A stream is listened to for `stay` longer.
 
-        None when there was nothing to do: somebody else is at it, or has just done it. Never raises for anything a
-        source does; raises StoreError when the answer could not be kept, and then the watch stays due.
+        None when there was nothing to do: somebody else is at it, or has just done it; or the program is being stopped
+        before anything came: then the watch stays due. Never raises for anything a source does; raises StoreError when
+        the answer could not be kept, and then the watch stays due, too.
         """
         with self._store.claim(f"watch:{watch_id}") as mine:
             watch = self._store.watch(watch_id) if mine else None
@@ -92,12 +101,23 @@ class Puller:
                 return None
             tally = _Tally()
             problem = self._read_pages(watch, source, self._question(watch, source, started, stay), tally)
+            if isinstance(problem, Stopped) and not tally.read:
+                return None
+            tally.left = source.connector.facts.stream and self._now() < started + stay
             if tally.overrun and not watch.baseline and not tally.gap:
                 tally.gap = (
                     f"all {tally.stored.new} entries are new since the last pull, so others may have come and gone "
                     "unseen: set a shorter interval."
                 )
             return self._finish(watch, source, started, tally, problem)
+
+    def give_up(self, watch_id: str, source: Source, why: str) -> None:
+        """Note that the watch could not be asked, if it is still due and nobody is at it."""
+        with self._store.claim(f"watch:{watch_id}") as mine:
+            watch = self._store.watch(watch_id) if mine else None
+            now = self._now()
+            if watch is not None and watch.next_due <= stamp(now):
+                self._finish(watch, source, now, _Tally(), FetchError(f"{source.name} was given up: {why}"))
 
     def _question(self, watch: Watch, source: Source, started: datetime, stay: timedelta) -> Question:
         return Question(
@@ -151,7 +171,7 @@ class Puller:
             new=tally.stored.new,
             edited=tally.stored.edited,
             mentions=tally.stored.mentions,
-            error=_note(tally, problem),
+            error=clean(_note(tally, problem)),
         )
         closed = str(problem) if isinstance(problem, Gone) else ""
         next_due = stamp(self._next_due(watch, source, started, tally, problem))
@@ -162,6 +182,10 @@ class Puller:
         self, watch: Watch, source: Source, started: datetime, tally: _Tally, problem: FetchError | None
     ) -> datetime:
         now = self._now()
+        if isinstance(problem, Stopped):
+            return started
+        if problem is None and tally.left:
+            return max(now, started + min(source.interval, _RETURN))
         if problem is None:
             interval = source.interval / _HURRY if tally.overrun else source.interval
             # From the start, so that a stream that was listened to all the time goes on at once.
@@ -206,7 +230,8 @@ def _bookmark(watch: Watch, page: Page) -> Bookmark | None:
     stored = (watch.validators_url, watch.etag, watch.last_modified, watch.body_hash)
     proof = page.validators or Validators(*stored)
     proved = (proof.url, proof.etag, proof.last_modified, proof.body_hash)
-    cursor = page.cursor if page.cursor and page.cursor != watch.cursor else None
+    (there,) = holdable((page.cursor,))
+    cursor = there if there and there != watch.cursor else None
     if proved == stored:
         return Bookmark(cursor) if cursor else None
     return Bookmark(cursor, *proved)

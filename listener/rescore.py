@@ -7,7 +7,7 @@ is, so a walk that is broken off anywhere goes on by being started again. Labels
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -19,6 +19,9 @@ from storage.records_scoring import Rescored, Stale
 
 _ROUNDING = 0.0005
 """Differences of values and probabilities below that show nowhere, and are none."""
+
+_STRETCH = 500
+"""Mentions of one job."""
 
 
 class Stored(Opening, Scoring, Reading, Protocol):
@@ -67,12 +70,34 @@ class Rescorer:
                 self._store.rescore(rescored)
             return step
 
+    def stretch(self, brand: str, after: int, upto: int) -> int:
+        """Score the stale mentions of the brand with after < seq <= upto again, and store what came of it at once: how
+        many there were. Stretches that do not overlap may be scored at the same time."""
+        batch = [
+            stale
+            for stale in self._store.stale(brand, self._scorer.id_for(brand), after, _STRETCH)
+            if stale.seq <= upto
+        ]
+        _, rescored = self._judge(batch, brand, after, _STRETCH)
+        if rescored:
+            self._store.rescore(rescored)
+        return len(batch)
+
+    def stretches(self, brand: str) -> Iterator[tuple[int, int]]:
+        """(after, upto) that hold all stale mentions of the brand, at most 500 each."""
+        after = 0
+        while batch := self._store.stale(brand, self._scorer.id_for(brand), after, _STRETCH):
+            yield after, batch[-1].seq
+            after = batch[-1].seq
+
     def preview(self, brand: str, after: int = 0, limit: int = 500) -> Step:
         """What `step` would do; nothing is stored."""
         return self._judged(brand, after, limit)[0]
 
     def _judged(self, brand: str, after: int, limit: int) -> tuple[Step, list[Rescored]]:
-        batch = self._store.stale(brand, self._scorer.id_for(brand), after, limit)
+        return self._judge(self._store.stale(brand, self._scorer.id_for(brand), after, limit), brand, after, limit)
+
+    def _judge(self, batch: Sequence[Stale], brand: str, after: int, limit: int) -> tuple[Step, list[Rescored]]:
         verdicts = self._scorer.score_many([text_of(stale.post, brand) for stale in batch])
         at = stamp(self._now())
         judged = list(zip(batch, verdicts, strict=True))

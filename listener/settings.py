@@ -84,7 +84,7 @@ class StorageSettings(_Table):
 
 
 class ScheduleSettings(_Table):
-    engine: Literal["threads"] = "threads"
+    engine: Literal["threads", "procrastinate"] = "threads"
     threads: int = Field(default=8, ge=1, le=64)
     interval: Duration = timedelta(minutes=15)
     max_backoff: Duration = timedelta(hours=24)

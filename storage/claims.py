@@ -79,7 +79,8 @@ class Claims:
 
 
 def claims_beside(database: Path) -> Claims:
-    path = database.resolve().with_name(database.name + ".lock")
+    file = database.resolve()  # whatever name it goes by
+    path = file.with_name(file.name + ".lock")
     with _shared_guard:
         if path not in _shared:
             _shared[path] = Claims(path)

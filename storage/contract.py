@@ -5,7 +5,8 @@ Obligations that hold for every method:
 - methods may be called from any thread, and several processes may work on one database: nobody waits longer than
   `storage.errors.StoreBusy` allows, and no database error other than StoreError leaves this floor;
 - lists come in a stated order and are bounded by the caller;
-- text is stored as given: whoever calls has cleaned it.
+- text is stored as given: whoever calls has cleaned it. Any text may be asked for: one that a database cannot hold, as
+  with a lone surrogate or NUL, is simply not there.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from storage.records import (
 )
 from storage.records_scoring import Calibration, Labelled, Rescored, Review, Stale, WordRule
 from storage.records_sweep import Standing, Sweep
+from storage.transfer import Side
 
 
 class Opening(Protocol):
@@ -53,6 +55,19 @@ class Opening(Protocol):
     def claim(self, name: str) -> AbstractContextManager[bool]:
         """Try to be the only one, over threads and processes, who works on `name`; False when somebody else
         does. Never waits; a killed process holds nothing."""
+
+    def size(self) -> int:
+        """Bytes on its disk, indexes and logs included."""
+
+    @property
+    def side(self) -> Side:
+        """As `storage.transfer` sees it."""
+
+    def make_way(self) -> None:
+        """Many rows are about to be copied in, and nothing else happens until `settle_in`."""
+
+    def settle_in(self) -> None:
+        """After rows were copied in: numbers go on from the last, and all indexes are there."""
 
     def close(self) -> None: ...
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from storage.records_desk import User
-from storage.records_tokens import Figures, ReviewPage, Token
+from storage.records_tokens import Figures, Late, ReviewPage, Token
 
 
 class Vouching(Protocol):
@@ -34,7 +34,11 @@ class Exporting(Protocol):
         """Labels that people gave, the undone too, the newest first; () of any brand. None of mentions that wait for a
         blind audit: whoever is to label them must not know. Any `after` is valid."""
 
-    def figures(self) -> Figures: ...
+    def figures(self) -> Figures:
+        """In a few milliseconds, whatever is stored."""
+
+    def late_watches(self, now: str) -> list[Late]:
+        """Active, not closed, `next_due` <= now; by kind."""
 
 
 class Serving(Vouching, Exporting, Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -18,10 +18,30 @@ SPOKEN_TO = timedelta(days=14)
 """How long after an answer its case is reopened when the author posts again in the thread."""
 
 
-class Connection(Protocol):
-    def execute(self, sql: str, parameters: Any = ..., /) -> Any: ...
+class Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
 
-    def executemany(self, sql: str, parameters: Any, /) -> Any: ...
+    @property
+    def description(self) -> Any: ...
+
+    def fetchone(self) -> Any: ...
+
+    def fetchmany(self, size: int, /) -> list[Any]: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def close(self) -> None: ...
+
+
+class Connection(Protocol):
+    """sqlite3's, or what is asked as it is."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor: ...
+
+    def executemany(self, sql: str, parameters: Any, /) -> object: ...
 
 
 class Stored(NamedTuple):
@@ -172,11 +192,22 @@ def add_alerts(connection: Connection, alerts: Iterable[tuple[Alert, tuple[Deliv
 
 
 def add_cases(connection: Connection, cases: Iterable[Case]) -> int:
-    """How many are new: one that is there stays as it is."""
-    added = [case for case in cases if connection.execute(sql_desk.ADD_CASE, (*case, case.mention_id)).rowcount]
+    """How many are new: one that is there stays as it is, and of a mention that is not there is none."""
+    wanted = {case.mention_id: case for case in reversed([*cases])}
+    added = [wanted[its_id] for its_id in _without_case(connection, tuple(wanted))]
+    connection.executemany(sql_desk.ADD_CASE, [(*case, case.mention_id) for case in added])
     counted = Counter((case.brand, case.state) for case in added)
     connection.executemany(sql_desk.COUNT_CASES, [(*key, number) for key, number in counted.items()])
     return len(added)
+
+
+def _without_case(connection: Connection, mention_ids: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for start in range(0, len(mention_ids), CHUNK):
+        chunk = mention_ids[start : start + CHUNK]
+        statement = sql_desk.WITHOUT_CASE.format(marks=", ".join("?" * len(chunk)))
+        found += [row[0] for row in connection.execute(statement, chunk)]
+    return found
 
 
 def set_case(connection: Connection, before: Case, after: Case) -> None:

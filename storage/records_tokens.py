@@ -30,8 +30,20 @@ class ReviewPage(NamedTuple):
 
 class Figures(NamedTuple):
     """How much there has been so far, for monitoring. `raised_at` is when the oldest alert that still waits to be
-    delivered was raised."""
+    delivered was raised. `posts` and `mentions` are the last numbers given: a little more than there are where
+    PostgreSQL has undone something, and never less."""
 
     runs: Mapping[Outcome, int]
     deliveries: Mapping[DeliveryState, int]
     raised_at: str | None
+    posts: int
+    mentions: int
+    alerts: int
+
+
+class Late(NamedTuple):
+    """Watches of a kind that are to be asked by now, the longest waiting of them `since` then."""
+
+    kind: str
+    watches: int
+    since: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from storage import schema_desk, schema_nps, schema_people, schema_rules, schema_tokens
+from storage import schema_desk, schema_machines, schema_nps, schema_people, schema_rules, schema_tokens
 
 
 class Migration(NamedTuple):
@@ -294,4 +294,5 @@ CREATE TABLE calibrations (
     Migration("0006_people", _statements(schema_people.SCRIPT)),
     Migration("0007_programs_at_the_desk", _statements(schema_tokens.SCRIPT)),
     Migration("0008_rules", _statements(schema_rules.SCRIPT)),
+    Migration("0009_many_machines", _statements(schema_machines.SCRIPT)),
 )

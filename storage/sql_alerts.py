@@ -24,7 +24,7 @@ REPLAY_ONE = """
 UPDATE deliveries SET state = 'waiting', attempts = 0, next_try_at = ? WHERE id = ? AND state IN ('dead', 'dropped')"""
 REPLAY_ALL = "UPDATE deliveries SET state = 'waiting', attempts = 0, next_try_at = ? WHERE state = 'dead'"
 COUNTS = "SELECT channel, state, COUNT(*) FROM deliveries GROUP BY channel, state"
-COUNTS_OF = "SELECT channel, state, COUNT(*) FROM deliveries WHERE state = ? GROUP BY channel"
+COUNTS_OF = "SELECT channel, state, COUNT(*) FROM deliveries WHERE state = ? GROUP BY channel, state"
 # A channel that wants to be left alone has nothing due before its time.
 NEXT_DELIVERY = """
 SELECT MIN(CASE WHEN c.open_at > w.at THEN c.open_at ELSE w.at END)
@@ -42,24 +42,23 @@ MANY = 20_000
 
 def count(channel: str, state: DeliveryState | None) -> str:
     """Up to MANY. Values: the channel and the state, if given."""
-    return f"SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE 1 = 1 {_among(channel, state)}LIMIT {MANY})"
+    return (
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE 1 = 1 {_among(channel, state)}LIMIT {MANY}) AS counted"
+    )
 
 
 def page(channel: str, state: DeliveryState | None, *, few: bool) -> str:
     """Values: the time twice and the id to go on behind, the channel and the state if given, the limit.
 
     Chosen by their keys before their texts are read: of `few` along an index of their own, else along the alerts."""
-    tables = (
-        "deliveries d CROSS JOIN alerts a ON a.id = d.alert_id"
-        if few
-        else "alerts a CROSS JOIN deliveries d ON d.alert_id = a.id"
-    )
-    among = _among(channel, state, "" if few else "+")
-    chosen = f"""SELECT d.id FROM {tables} WHERE a.raised_at <= ? AND (a.raised_at, d.id) < (?, ?) {among}
+    tables = "deliveries d CROSS JOIN alerts a" if few else "alerts a CROSS JOIN deliveries d"
+    among = _among(channel, state, "" if few else " || ''")
+    chosen = f"""SELECT d.id FROM {tables}
+WHERE a.id = d.alert_id AND a.raised_at <= ? AND (a.raised_at, d.id) < (?, ?) {among}
 ORDER BY a.raised_at DESC, d.id DESC LIMIT ?"""
     return f"{_OUTGOING} WHERE d.id IN ({chosen}) ORDER BY a.raised_at DESC, d.id DESC"
 
 
 def _among(channel: str, state: DeliveryState | None, off: str = "") -> str:
-    """`off` "+" keeps an index from being used."""
-    return f"{f'AND {off}d.channel = ? ' if channel else ''}{f'AND {off}d.state = ? ' if state else ''}"
+    """`off`, an expression's end, keeps an index from being used."""
+    return f"{f'AND d.channel{off} = ? ' if channel else ''}{f'AND d.state{off} = ? ' if state else ''}"

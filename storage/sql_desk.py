@@ -82,8 +82,8 @@ def conditions(wanted: Filter, *, of_cases: bool = False) -> list[Condition]:
 
 
 _WALK = """
-SELECT * FROM (SELECT {row} LIMIT ?) WHERE hit
-UNION ALL SELECT * FROM (SELECT {end} LIMIT 1 OFFSET ?)"""
+SELECT * FROM (SELECT {row} LIMIT ?) AS looked_at WHERE hit <> 0
+UNION ALL SELECT * FROM (SELECT {end} LIMIT 1 OFFSET ?) AS last"""
 
 
 def hit(asked: Sequence[Condition], shown: str = "1") -> tuple[str, tuple[object, ...]]:
@@ -160,7 +160,8 @@ SELECT mention_id FROM (SELECT d.mention_id, CASE WHEN NOT EXISTS (
     AND EXISTS (SELECT 1 FROM mentions m JOIN posts p ON p.id = m.post_id
         WHERE m.id = d.mention_id AND p.deleted_at IS NULL) THEN 1 ELSE 0 END AS waits
 FROM audits u CROSS JOIN audit_draws d
-WHERE d.audit_id = u.id {brands} ORDER BY u.drawn_at DESC, u.id DESC, d.mention_id LIMIT 2000) WHERE waits"""
+WHERE d.audit_id = u.id {brands} ORDER BY u.drawn_at DESC, u.id DESC, d.mention_id LIMIT 2000) AS drawn
+WHERE waits = 1"""
 # (brand, state, how many): what is added up. Cases are counted as they change; the expression keeps SQLite from reading
 # all open ones in the order of their brands to find those that are snoozed.
 OPEN_COUNTS = f"""
@@ -196,6 +197,9 @@ TOLD_FIRST = "SELECT m.id FROM mentions m WHERE m.id >= ? AND m.id < ? AND m.mat
 # -- cases
 
 CASE = f"SELECT {columns(Case)} FROM cases WHERE mention_id = ?"
+WITHOUT_CASE = """
+SELECT m.id FROM mentions m
+WHERE m.id IN ({marks}) AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.mention_id = m.id)"""
 OPEN_CASES_OF = f"""
 SELECT {columns(Case, "c.")} FROM cases c WHERE c.mention_id >= ? AND c.mention_id < ? AND {IS_OPEN}"""
 _CASE_AND_VOICE = f"INSERT INTO cases ({columns(Case)}, voice) SELECT {marks(Case._fields)}, voice FROM mentions"

@@ -15,7 +15,7 @@ _ONES = "source, genre, language, scorer, left_out, COALESCE(label, '') AS label
 _OPINIONS = ", ".join(f"'{label}'" for label in OPINIONS)
 _ELIGIBLE = ", ".join(f"'{genre}'" for genre in ELIGIBLE)
 _WINDOW = "brand = ? AND at >= ? AND at < ? AND matched = 1"
-_WINDOW_BY_VOICE = "+brand = ? AND +at >= ? AND +at < ? AND matched = 1"
+_WINDOW_BY_VOICE = "brand || '' = ? AND at || '' >= ? AND at || '' < ? AND matched = 1"
 """The signs, SQLite's own, keep it from its index by time: by voice it groups without sorting, but reads all there is.
 """
 
@@ -26,6 +26,9 @@ SELECT {_KEYS}, SUM(mentions), SUM(value) FROM (
     UNION ALL SELECT {_ONES} FROM mentions WHERE {_WINDOW}
     UNION ALL SELECT {_ONES} FROM mentions WHERE {_WINDOW}
 ) AS parts GROUP BY {_KEYS} HAVING SUM(mentions) > 0 ORDER BY {_KEYS}"""
+
+_ONE = "CAST(1 AS DOUBLE PRECISION)"
+"""What makes a quotient of whole numbers a float; 1.0 would make it one of any precision, and slow, on PostgreSQL."""
 
 _VOTE = "CASE label WHEN 'promoter' THEN 1 WHEN 'detractor' THEN -1 ELSE 0 END"
 _BOTH = (False, True)
@@ -45,8 +48,8 @@ def ballots(by: str, *, voice_by_voice: bool = False) -> str:
     nobody then has no voices. `voice_by_voice` is quicker where a window has most of all mentions."""
     whose, group = (by, "GROUP BY whose ORDER BY whose") if by else ("''", "")
     return f"""
-SELECT {"whose" if by else "''"}, COUNT(*), SUM(votes * 1.0 / mentions),
-    SUM(votes * 1.0 * votes / (mentions * mentions)), SUM(lean / mentions), SUM(mentions), SUM(mentions * mentions),
+SELECT {"whose" if by else "''"}, COUNT(*), SUM(votes * {_ONE} / mentions),
+    SUM(votes * {_ONE} * votes / (mentions * mentions)), SUM(lean / mentions), SUM(mentions), SUM(mentions * mentions),
     MAX(mentions), SUM(CASE WHEN voice < 0 THEN 1 ELSE 0 END)
 FROM (
     SELECT {whose} AS whose, voice, SUM({_VOTE}) AS votes, COUNT(*) AS mentions, SUM(value) AS lean FROM mentions
@@ -74,12 +77,12 @@ def _variant(variant: tuple[bool, bool, bool]) -> str:
     names = [kind or "own" for kind in kinds_of(variant)]
     votes = " + ".join(f"{name}_votes" for name in names)
     many = " + ".join(f"{name}_{'scored' if variant[2] else 'opinions'}" for name in names)
-    return f"COUNT(NULLIF({many}, 0)), COALESCE(SUM(({votes}) * 1.0 / NULLIF({many}, 0)), 0)"
+    return f"COUNT(NULLIF({many}, 0)), COALESCE(SUM(({votes}) * {_ONE} / NULLIF({many}, 0)), 0)"
 
 
-_OWN = """COUNT(NULLIF(own_opinions, 0)), SUM(own_votes * 1.0 / NULLIF(own_opinions, 0)),
-    SUM(own_votes * 1.0 * own_votes / NULLIF(own_opinions * own_opinions, 0)), SUM(own_lean / NULLIF(own_opinions, 0)),
-    SUM(own_opinions), SUM(own_opinions * own_opinions), MAX(own_opinions),
+_OWN = f"""COUNT(NULLIF(own_opinions, 0)), SUM(own_votes * {_ONE} / NULLIF(own_opinions, 0)),
+    SUM(own_votes * {_ONE} * own_votes / NULLIF(own_opinions * own_opinions, 0)),
+    SUM(own_lean / NULLIF(own_opinions, 0)), SUM(own_opinions), SUM(own_opinions * own_opinions), MAX(own_opinions),
     SUM(CASE WHEN voice < 0 AND own_opinions > 0 THEN 1 ELSE 0 END)"""
 """What `ballots` has of those who are not left out."""
 

@@ -26,6 +26,13 @@ RUNS = "SELECT outcome, SUM(runs) FROM coverage GROUP BY outcome"
 DELIVERIES = "SELECT state, COUNT(*) FROM deliveries GROUP BY state"
 OLDEST_WAITING = """
 SELECT MIN(a.raised_at) FROM deliveries d JOIN alerts a ON a.id = d.alert_id WHERE d.state = 'waiting'"""
+# Posts and mentions are never deleted, and counting a million of them takes a tenth of a second.
+STORED = """
+SELECT (SELECT COALESCE(MAX(seq), 0) FROM posts), (SELECT COALESCE(MAX(seq), 0) FROM mentions),
+    (SELECT COUNT(*) FROM alerts)"""
+LATE_WATCHES = """
+SELECT kind, COUNT(*), MIN(next_due) FROM watches WHERE active = 1 AND closed = '' AND next_due <= ?
+GROUP BY kind ORDER BY kind"""
 
 
 def reviews(brands: Sequence[str]) -> str:

@@ -17,10 +17,11 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from storage.claims import claims_beside
 from storage.errors import StoreBusy, StoreError, StoreFull
+from storage.texts import holdable
 
 PATIENCE = 60.0
 """Seconds that anybody waits for the write lock."""
@@ -39,6 +40,14 @@ _PRAGMAS = (
 )
 
 _T = TypeVar("_T")
+
+
+class _Connection(sqlite3.Connection):
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeEncodeError:
+            return super().execute(sql, holdable(parameters))
 
 
 class _Own:
@@ -89,7 +98,7 @@ class Connections:
     def _translation(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeEncodeError) as error:
             raise _as_store_error(self._path, error) from error
 
     def close(self) -> None:
@@ -113,7 +122,9 @@ class Connections:
         return self._writer.connection
 
     def _open(self) -> _Own:
-        connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._path, timeout=10, isolation_level=None, check_same_thread=False, factory=_Connection
+        )
         with self._guard:
             self._all.add(connection)
         own = _Own(connection)
@@ -143,7 +154,7 @@ def _patiently(attempt: Callable[[], _T]) -> _T:
             time.sleep(0.02)
 
 
-def _as_store_error(path: Path, error: sqlite3.Error) -> StoreError:
+def _as_store_error(path: Path, error: Exception) -> StoreError:
     text = str(error)
     if "disk is full" in text or "disk I/O" in text:
         return StoreFull(f"{path}: {text}: free some space; what was being written will be asked for again.")

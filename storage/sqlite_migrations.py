@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _OWN = (Migration("search_0001", sqlite_search.TABLES), Migration("tallies_0001", TALLIES))
-_FIRST = 7
+FIRST = 7
 """Those of MIGRATIONS that come before ours: the later ones change what ours made."""
-_ALL = (*MIGRATIONS[:_FIRST], *_OWN, *MIGRATIONS[_FIRST:])
+_ALL = (*MIGRATIONS[:FIRST], *_OWN, *MIGRATIONS[FIRST:])
 
 _SET = "listener"
 _IS_THERE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlite_migrations'"

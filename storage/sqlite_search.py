@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 
 from storage.records import Post
 from storage.sql_pull import columns
@@ -16,6 +17,9 @@ TABLES = (
     "CREATE TABLE posts_searchable (upto INTEGER NOT NULL)",
     "INSERT INTO posts_searchable (upto) VALUES (0)",
 )
+
+newest = "SELECT rowid AS seq FROM posts_search WHERE posts_search MATCH ? AND rowid <= ? ORDER BY rowid DESC LIMIT ?"
+newest_first = ""  # to sort what is walked in order of its keys would take SQLite a hundred times as long
 
 # Scripts without spaces are indexed character by character, so that a word inside a sentence can be found as a phrase.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -28,6 +32,10 @@ _INDEXED = "WHERE id = ? AND seq <= (SELECT upto FROM posts_searchable)"
 _ADD_ONE = f"{_ADD} SELECT {_READ} FROM posts {_INDEXED}"
 _DROP_ONE = f"""
 INSERT INTO posts_search (posts_search, rowid, title, text, author) SELECT 'delete', {_READ} FROM posts {_INDEXED}"""
+_AMONG = "SELECT rowid FROM posts_search WHERE posts_search MATCH ? AND rowid BETWEEN ? AND ?"
+_GAP = 1000
+"""One look finds all posts of a range, and each single one hardly sooner: posts that arrived no further than this from
+each other are looked for at once."""
 _FIND = f"""
 SELECT {columns(Post, "p.")} FROM posts_search s JOIN posts p ON p.seq = s.rowid
 WHERE posts_search MATCH ? ORDER BY s.rowid DESC LIMIT ?"""
@@ -70,6 +78,20 @@ def expression(connection: sqlite3.Connection, text: str) -> str:
     from sqlite_utils import Database  # takes a tenth of a second to import
 
     return str(Database(connection).quote_fts(words))
+
+
+def among(connection: sqlite3.Connection, words: str, seqs: Sequence[int]) -> tuple[set[int], int]:
+    having: set[int] = set()
+    runs = _runs(sorted(seqs))
+    for first, last in runs:
+        having.update(row[0] for row in connection.execute(_AMONG, (words, first, last)))
+    return having.intersection(seqs), len(runs)
+
+
+def _runs(seqs: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as ranges (first, last) without a gap above `_GAP` in them."""
+    starts = [0, *(n for n in range(1, len(seqs)) if seqs[n] - seqs[n - 1] > _GAP)]
+    return [(seqs[start], seqs[end - 1]) for start, end in zip(starts, [*starts[1:], len(seqs)], strict=True)]
 
 
 def find(connection: sqlite3.Connection, text: str, limit: int) -> list[Post]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from storage.records import voice_of
 from storage.schema_nps import INDEXES
 
-_KEYS = ("brand", "day", "source", "genre", "language", "scorer", "left_out", "label", "unscored")
+KEYS = ("brand", "day", "source", "genre", "language", "scorer", "left_out", "label", "unscored")
 
 
 def voice_of_row(author_or_post: str) -> int:
@@ -14,22 +14,22 @@ def voice_of_row(author_or_post: str) -> int:
     return voice_of(None, author_or_post[1:]) if unknown else voice_of(author_or_post, "")
 
 
-def _facts(row: str) -> str:
+def facts(row: str) -> str:
     own = {"day": f"substr({row}.at, 1, 10)", "label": f"COALESCE({row}.label, '')"}
-    return ", ".join(own.get(key, f"{row}.{key}") for key in _KEYS)
+    return ", ".join(own.get(key, f"{row}.{key}") for key in KEYS)
 
 
-def _counts(row: str) -> str:
+def counts(row: str) -> str:
     return f"{row}.matched = 1 AND {row}.at IS NOT NULL"
 
 
-_NAMES = ", ".join(_KEYS)
+_NAMES = ", ".join(KEYS)
 _ADD = f"""
-INSERT INTO tallies ({_NAMES}, mentions, value) SELECT {_facts("new")}, 1, new.value WHERE {_counts("new")}
+INSERT INTO tallies ({_NAMES}, mentions, value) SELECT {facts("new")}, 1, new.value WHERE {counts("new")}
 ON CONFLICT ({_NAMES}) DO UPDATE SET mentions = mentions + 1, value = value + excluded.value"""
 _TAKE = f"""
 UPDATE tallies SET mentions = mentions - 1, value = value - old.value
-WHERE ({_NAMES}) = ({_facts("old")}) AND {_counts("old")}"""
+WHERE ({_NAMES}) = ({facts("old")}) AND {counts("old")}"""
 
 TALLIES = (
     """
@@ -54,8 +54,8 @@ UPDATE mentions SET voice = voice_of(COALESCE(author_id, '?' || post_id)),
     *INDEXES,
     f"""
 INSERT INTO tallies ({_NAMES}, mentions, value)
-SELECT {_facts("new")}, COUNT(*), SUM(new.value) FROM mentions AS new WHERE {_counts("new")}
-GROUP BY {_facts("new")}""",
+SELECT {facts("new")}, COUNT(*), SUM(new.value) FROM mentions AS new WHERE {counts("new")}
+GROUP BY {facts("new")}""",
     f"CREATE TRIGGER tally_new AFTER INSERT ON mentions BEGIN {_ADD}; END",
     f"""
 CREATE TRIGGER tally_changed AFTER UPDATE OF matched, at, source, genre, language, scorer, left_out, label, unscored,

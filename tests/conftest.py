@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from storage.contract import Store
+from storage.postgres import PostgresStore
 from storage.sqlite import SqliteStore
+from tests import postgres
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 Golden = Callable[[str, str], None]
@@ -63,8 +66,37 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
+def sqlite_store(tmp_path: Path) -> Iterator[SqliteStore]:
     store = SqliteStore(tmp_path / "listener.db")
     store.migrate()
     yield store
     store.close()
+
+
+@pytest.fixture
+def store(sqlite_store: SqliteStore) -> Store:
+    return sqlite_store
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresStore]:
+    """One database for all tests of a process."""
+    with postgres.database(postgres.server()) as url:
+        store = PostgresStore(url)
+        store.migrate()
+        yield store
+        store.close()
+
+
+@pytest.fixture
+def postgres_store(shared_postgres: PostgresStore) -> PostgresStore:
+    """As it was when it was made."""
+    postgres.emptied(shared_postgres)
+    return shared_postgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_store(request: pytest.FixtureRequest) -> Store:
+    """The one database, and then the other: what the pipeline promises it promises on both."""
+    found: Store = request.getfixturevalue(f"{request.param}_store")
+    return found

@@ -19,18 +19,20 @@ from connectors.archive import BadRow, NoArchive
 from connectors.text import clean
 from listener.audit_files import EXPORTED, Labelling, Unlabelled, label_of, read, write
 from listener.audits import ANSWERS, Answer, Plan, draw, draw_daily, holding, newest_draws, news, once, refusal
+from storage.contract import Store
 from storage.records import mention_id
 from storage.records_nps import Audit, Draw, Drawn
 from storage.records_scoring import Review
 from storage.sqlite import SqliteStore
 from tests.conftest import NOW
+from tests.databases import another
 from tests.made import AT, ago, arrival, mention, post
 
 DAY = date(2026, 11, 22)
 SINCE, UNTIL = ago(days=90), AT
 
 
-def _fill(store: SqliteStore, numbers: Sequence[int], **others: Any) -> None:
+def _fill(store: Store, numbers: Sequence[int], **others: Any) -> None:
     labels = ("promoter", "detractor", "no_opinion")
     made = [
         arrival(
@@ -45,17 +47,17 @@ def _plan(size: int = 10, seed: str = "7", **others: Any) -> Plan:
     return Plan(SINCE, UNTIL, size, seed)._replace(**others)
 
 
-def _drawn(store: SqliteStore, plan: Plan, brand: str = "Acme") -> Audit:
+def _drawn(store: Store, plan: Plan, brand: str = "Acme") -> Audit:
     made = draw(store, brand, plan, NOW)
     assert made is not None
     return made[0]
 
 
-def _ids(store: SqliteStore, audit: Audit) -> list[str]:
+def _ids(store: Store, audit: Audit) -> list[str]:
     return [one.mention.id for one in store.drawn(audit_id=audit.id, waiting=False)]
 
 
-def _say(store: SqliteStore, *answers: Answer, minutes: float = 0, insist: bool = False) -> int:
+def _say(store: Store, *answers: Answer, minutes: float = 0, insist: bool = False) -> int:
     """How many of the answers are news."""
     draws = newest_draws(store, [answer.mention_id for answer in answers])
     made = news(store, answers, draws, NOW + timedelta(minutes=minutes), insist=insist)
@@ -63,13 +65,18 @@ def _say(store: SqliteStore, *answers: Answer, minutes: float = 0, insist: bool 
     return len(made)
 
 
-def _label(store: SqliteStore, its_id: str) -> str:
+def _label(store: Store, its_id: str) -> str:
     (label,) = {one.label for one in store.drawn(waiting=False) if one.mention.id == its_id}
     return label
 
 
 @pytest.fixture
-def audited(store: SqliteStore) -> tuple[SqliteStore, str]:
+def store(either_store: Store) -> Store:
+    return either_store
+
+
+@pytest.fixture
+def audited(store: Store) -> tuple[Store, str]:
     """A store with an audit, and a mention of it."""
     _fill(store, range(30))
     return store, _ids(store, _drawn(store, _plan()))[0]
@@ -91,7 +98,7 @@ def test_the_same_seed_draws_the_same_of_the_same_mentions_and_another_seed_othe
     assert draws[0][1] != draws[2][1]
 
 
-def test_a_draw_stores_its_frame_and_with_which_probability_each_was_drawn(store: SqliteStore) -> None:
+def test_a_draw_stores_its_frame_and_with_which_probability_each_was_drawn(store: Store) -> None:
     _fill(store, range(40))
     audit = _drawn(store, _plan())
     assert (audit.size, audit.population, audit.after_seq, audit.design, audit.day) == (10, 40, 0, "sized", "")
@@ -101,7 +108,7 @@ def test_a_draw_stores_its_frame_and_with_which_probability_each_was_drawn(store
     assert all(0 < one.inclusion_prob <= 1 and one.stratum == "" for one in draws)
 
 
-def test_the_last_ninety_days_drawn_again_a_minute_later_are_the_same_audit(store: SqliteStore) -> None:
+def test_the_last_ninety_days_drawn_again_a_minute_later_are_the_same_audit(store: Store) -> None:
     _fill(store, range(40))
     first = draw(store, "Acme", _plan(), NOW)
     again = draw(store, "Acme", _plan(since=ago(days=90, minutes=-1)), NOW + timedelta(minutes=1))
@@ -110,7 +117,7 @@ def test_the_last_ninety_days_drawn_again_a_minute_later_are_the_same_audit(stor
     assert len(store.audits()) == 1 and len(store.drawn()) == 10
 
 
-def test_draws_of_one_seed_that_differ_in_anything_do_not_share_their_chance(store: SqliteStore) -> None:
+def test_draws_of_one_seed_that_differ_in_anything_do_not_share_their_chance(store: Store) -> None:
     """Else two audits would say twice what one says, and the interval would be too narrow."""
     _fill(store, range(300), handle="")
     small, large = _ids(store, _drawn(store, _plan(30))), _ids(store, _drawn(store, _plan(60)))
@@ -119,14 +126,14 @@ def test_draws_of_one_seed_that_differ_in_anything_do_not_share_their_chance(sto
     assert len({*small} & {*_ids(store, _drawn(store, _plan(30)))}) < 15
 
 
-def test_more_than_there_are_draws_all(store: SqliteStore) -> None:
+def test_more_than_there_are_draws_all(store: Store) -> None:
     _fill(store, range(5))
     audit = _drawn(store, _plan(100))
     assert (audit.size, audit.population) == (5, 5)
     assert {one.draw.inclusion_prob for one in store.drawn()} == {1.0}
 
 
-def test_per_label_draws_so_many_of_each_label_and_of_the_unscored(store: SqliteStore) -> None:
+def test_per_label_draws_so_many_of_each_label_and_of_the_unscored(store: Store) -> None:
     _fill(store, range(30))
     _fill(store, [100], label=None)
     audit = _drawn(store, _plan(2, per_label=True))
@@ -142,7 +149,7 @@ def test_per_label_draws_so_many_of_each_label_and_of_the_unscored(store: Sqlite
     assert (audit.size, audit.population, audit.design) == (7, 31, "per-label")
 
 
-def test_what_does_not_count_is_not_drawn(store: SqliteStore) -> None:
+def test_what_does_not_count_is_not_drawn(store: Store) -> None:
     _fill(store, [1], genre="news")
     _fill(store, [2], at=ago(days=91))
     _fill(store, [3], brand="Rival")
@@ -154,7 +161,7 @@ def test_what_does_not_count_is_not_drawn(store: SqliteStore) -> None:
     assert store.audits() == []
 
 
-def test_a_mention_that_two_audits_drew_waits_once(store: SqliteStore) -> None:
+def test_a_mention_that_two_audits_drew_waits_once(store: Store) -> None:
     _fill(store, range(5))
     _drawn(store, _plan(5, "1"))
     newest = draw(store, "Acme", _plan(4, "2"), NOW + timedelta(minutes=1))
@@ -167,7 +174,7 @@ def test_a_mention_that_two_audits_drew_waits_once(store: SqliteStore) -> None:
 # -- the daily draw
 
 
-def test_a_day_is_drawn_once_whoever_asks_and_of_what_came_since_the_last(store: SqliteStore) -> None:
+def test_a_day_is_drawn_once_whoever_asks_and_of_what_came_since_the_last(store: Store) -> None:
     _fill(store, range(20))
     first = draw_daily(store, "Acme", 3, DAY, NOW)
     assert first is not None and (first.size, first.population, first.after_seq, first.day) == (3, 20, 0, "2026-11-22")
@@ -178,7 +185,7 @@ def test_a_day_is_drawn_once_whoever_asks_and_of_what_came_since_the_last(store:
     assert {one.post.source_id for one in store.drawn(audit_id=second.id)} <= {str(number) for number in range(20, 30)}
 
 
-def test_a_day_without_news_writes_nothing_and_leaves_no_gap(store: SqliteStore) -> None:
+def test_a_day_without_news_writes_nothing_and_leaves_no_gap(store: Store) -> None:
     assert draw_daily(store, "Acme", 3, DAY, NOW) is None
     _fill(store, range(5))
     first = draw_daily(store, "Acme", 3, DAY, NOW)
@@ -190,14 +197,14 @@ def test_a_day_without_news_writes_nothing_and_leaves_no_gap(store: SqliteStore)
     assert len(store.audits("Acme")) == 2
 
 
-def test_a_draw_by_hand_does_not_move_the_daily_one(store: SqliteStore) -> None:
+def test_a_draw_by_hand_does_not_move_the_daily_one(store: Store) -> None:
     _fill(store, range(10))
     _drawn(store, _plan(5))
     daily = draw_daily(store, "Acme", 3, DAY, NOW)
     assert daily is not None and (daily.after_seq, daily.population) == (0, 10)
 
 
-def test_none_a_day_switches_it_off_and_every_brand_has_its_own(store: SqliteStore) -> None:
+def test_none_a_day_switches_it_off_and_every_brand_has_its_own(store: Store) -> None:
     _fill(store, range(10))
     _fill(store, range(10, 14), brand="Rival")
     assert draw_daily(store, "Acme", 0, DAY, NOW) is None
@@ -205,10 +212,8 @@ def test_none_a_day_switches_it_off_and_every_brand_has_its_own(store: SqliteSto
     assert [one and one.population for one in daily] == [10, 4]
 
 
-def test_processes_that_draw_a_day_at_once_draw_it_once(tmp_path: Path) -> None:
-    stores = [SqliteStore(tmp_path / "listener.db") for _ in range(4)]
-    for one in stores:
-        one.migrate()
+def test_processes_that_draw_a_day_at_once_draw_it_once(store: Store) -> None:
+    stores = [another(store) for _ in range(4)]
     _fill(stores[0], range(50))
     with ThreadPoolExecutor(len(stores)) as threads:
         made = list(threads.map(lambda one: draw_daily(one, "Acme", 3, DAY, NOW), stores))
@@ -221,7 +226,7 @@ def test_processes_that_draw_a_day_at_once_draw_it_once(tmp_path: Path) -> None:
 # -- labels
 
 
-def test_a_label_is_stored_with_how_it_was_sampled(audited: tuple[SqliteStore, str]) -> None:
+def test_a_label_is_stored_with_how_it_was_sampled(audited: tuple[Store, str]) -> None:
     store, its_id = audited
     draws = newest_draws(store, [its_id])
     (review,) = news(store, [Answer(its_id, "passive", "ann")], draws, NOW)
@@ -230,7 +235,7 @@ def test_a_label_is_stored_with_how_it_was_sampled(audited: tuple[SqliteStore, s
 
 
 def test_the_same_answer_twice_is_one_and_another_takes_its_place_there_and_back(
-    audited: tuple[SqliteStore, str],
+    audited: tuple[Store, str],
 ) -> None:
     store, its_id = audited
     for minute, (label, new) in enumerate((("promoter", 1), ("promoter", 0), ("detractor", 1), ("promoter", 1))):
@@ -240,7 +245,7 @@ def test_the_same_answer_twice_is_one_and_another_takes_its_place_there_and_back
 
 
 def test_an_old_answer_said_again_does_not_overrule_somebody_elses_newer_one_unless_it_is_meant(
-    audited: tuple[SqliteStore, str],
+    audited: tuple[Store, str],
 ) -> None:
     store, its_id = audited
     ann, bob = Answer(its_id, "promoter", "ann"), Answer(its_id, "detractor", "bob")
@@ -252,7 +257,7 @@ def test_an_old_answer_said_again_does_not_overrule_somebody_elses_newer_one_unl
     assert _label(store, its_id) == "promoter"
 
 
-def test_what_was_undone_can_be_said_again(audited: tuple[SqliteStore, str]) -> None:
+def test_what_was_undone_can_be_said_again(audited: tuple[Store, str]) -> None:
     store, its_id = audited
     answer = Answer(its_id, "promoter", "ann")
     for minute in range(3):
@@ -263,7 +268,7 @@ def test_what_was_undone_can_be_said_again(audited: tuple[SqliteStore, str]) -> 
     assert holding(store, its_id) is None
 
 
-def test_two_processes_that_store_the_same_answers_store_them_once(audited: tuple[SqliteStore, str]) -> None:
+def test_two_processes_that_store_the_same_answers_store_them_once(audited: tuple[Store, str]) -> None:
     store, its_id = audited
     draws = newest_draws(store, [its_id])
     both = [news(store, [Answer(its_id, "passive", "ann")], draws, NOW + timedelta(seconds=s)) for s in (0, 1)]
@@ -272,14 +277,14 @@ def test_two_processes_that_store_the_same_answers_store_them_once(audited: tupl
     assert len(store.reviews_of([its_id])) == 1
 
 
-def test_a_clock_that_went_back_lets_no_old_answer_win(audited: tuple[SqliteStore, str]) -> None:
+def test_a_clock_that_went_back_lets_no_old_answer_win(audited: tuple[Store, str]) -> None:
     store, its_id = audited
     _say(store, Answer(its_id, "promoter", "ann"), minutes=60)
     _say(store, Answer(its_id, "detractor", "ann"))
     assert _label(store, its_id) == "detractor"
 
 
-def test_of_several_answers_at_once_the_last_holds(audited: tuple[SqliteStore, str]) -> None:
+def test_of_several_answers_at_once_the_last_holds(audited: tuple[Store, str]) -> None:
     store, its_id = audited
     said = [(label, by) for label, by in (("promoter", "ann"), ("passive", "bob"), ("detractor", "ann"))]
     assert _say(store, *(Answer(its_id, label, by) for label, by in said)) == 2
@@ -289,7 +294,7 @@ def test_of_several_answers_at_once_the_last_holds(audited: tuple[SqliteStore, s
 
 @pytest.mark.parametrize("sampled_by", ["flag", "free"])
 def test_a_label_that_was_not_asked_for_by_chance_is_no_answer_to_an_audit(
-    audited: tuple[SqliteStore, str], sampled_by: str
+    audited: tuple[Store, str], sampled_by: str
 ) -> None:
     store, its_id = audited
     store.add_reviews([Review("r1", its_id, "detractor", "ann", AT, sampled_by)])
@@ -300,7 +305,7 @@ def test_a_label_that_was_not_asked_for_by_chance_is_no_answer_to_an_audit(
     assert [one.label for one in store.audited("Acme", SINCE, UNTIL)] == ["detractor"]
 
 
-def test_a_mention_that_no_audit_drew_is_told_from_one_that_is_none(audited: tuple[SqliteStore, str]) -> None:
+def test_a_mention_that_no_audit_drew_is_told_from_one_that_is_none(audited: tuple[Store, str]) -> None:
     store, _ = audited
     drawn = {one.mention.id for one in store.drawn()}
     other = next(its for number in range(30) if (its := mention_id(post(str(number)).id, "Acme")) not in drawn)
@@ -332,7 +337,7 @@ def _read(text: str, reviewer: str = "ann") -> list[Labelling | Unlabelled | Bad
     return list(read(_lines(text), reviewer))
 
 
-def test_a_sheet_has_the_sources_own_id_and_what_a_reader_reads(store: SqliteStore) -> None:
+def test_a_sheet_has_the_sources_own_id_and_what_a_reader_reads(store: Store) -> None:
     row = _row("so it is", title="Acme")
     (told,) = csv.DictReader(_lines(_written([row], "csv")))
     assert tuple(told) == EXPORTED

@@ -565,7 +565,7 @@ def test_dead_without_its_database(served: Served, monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> None:
         raise StoreError("/secret/place/listener.db is away")
 
-    monkeypatch.setattr(type(served.store), "watches", broken)
+    monkeypatch.setattr(type(served.store), "due_watches", broken)
     answer = served.desk.stranger().get("/healthz")
     assert (answer.status_code, answer.text) == (503, "the database cannot be read.\n")
 

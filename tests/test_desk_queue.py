@@ -12,8 +12,10 @@ import httpx
 import pytest
 
 from listener.desk.urgency import flagged
+from storage.contract import Store
 from storage.records import Arrival, stamp
 from storage.records_desk import Case, Filter
+from tests.databases import settings_of
 from tests.desk import DeskAt
 from tests.made import ago, arrival, audit
 
@@ -57,8 +59,8 @@ class Filled:
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Filled]:
-    with DeskAt(tmp_path, TWO_BRANDS) as desk:
+def filled(tmp_path: Path, either_store: Store) -> Iterator[Filled]:
+    with DeskAt(tmp_path, TWO_BRANDS + settings_of(either_store)) as desk:
         yield Filled(desk)
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -20,8 +20,9 @@ from listener.alerts.channels.webhook import Webhook, WebhookOptions
 from listener.alerts.notice import Notice
 from listener.alerts.outbox import FLOOD, DrainReport, drain, replay
 from listener.alerts.rules import Rule, delivery, raise_alerts
-from storage.records import Alert, Arrival, DeliveryState, stamp
-from storage.sqlite import SqliteStore
+from storage.contract import Store
+from storage.records import Alert, Arrival, stamp
+from tests.databases import another
 from tests.standins.chat import LOST, RESET, ChatServer, Say
 from tests.test_alert_rules import POST, pair
 
@@ -50,11 +51,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore(tmp_path / "listener.db")
-    opened.migrate()
-    yield opened
-    opened.close()
+def store(either_store: Store) -> Store:
+    return either_store
 
 
 @pytest.fixture
@@ -80,7 +78,7 @@ def hook(chat: ChatServer, name: str = "hook") -> Webhook:
     return Webhook(name, WebhookOptions(url=SecretStr(chat.url)))
 
 
-def plant(store: SqliteStore, count: int, *channels: str, first: int = 0, at: datetime = START) -> None:
+def plant(store: Store, count: int, *channels: str, first: int = 0, at: datetime = START) -> None:
     """`count` posts with an alert each, a millisecond apart: titles "post 0", "post 1", …"""
     for n in range(first, first + count):
         post = POST._replace(id=f"post{n}", source_id=str(n), title=f"post {n}", fingerprint=f"f{n}", at=stamp(at))
@@ -101,9 +99,7 @@ def plant(store: SqliteStore, count: int, *channels: str, first: int = 0, at: da
         store.add_page([Arrival(post, None, ((mention, score),), raised)], stamp(found))
 
 
-def run(
-    store: SqliteStore, channels: Mapping[str, Channel], http: Http, clock: Clock, patience: float = 30.0
-) -> DrainReport:
+def run(store: Store, channels: Mapping[str, Channel], http: Http, clock: Clock, patience: float = 30.0) -> DrainReport:
     return drain(store, channels, http, clock, random.Random(7), patience=patience, pause=clock.pause)
 
 
@@ -116,14 +112,14 @@ def slack_posts_of(chat: ChatServer) -> list[str]:
     return [heard.json["blocks"][1]["text"]["text"] for heard in chat.accepted]
 
 
-def states(store: SqliteStore) -> Counter[str]:
+def states(store: Store) -> Counter[str]:
     return Counter(one.delivery.state for one in store.deliveries(limit=10_000))
 
 
 # -- the good way
 
 
-def test_what_waits_is_sent_once_oldest_first(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_what_waits_is_sent_once_oldest_first(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 5, "hook")
     with ChatServer() as chat:
         assert run(store, {"hook": hook(chat)}, http, clock) == DrainReport(sent=5)
@@ -132,7 +128,7 @@ def test_what_waits_is_sent_once_oldest_first(store: SqliteStore, http: HttpClie
     assert [heard.key for heard in chat.heard] == [one.delivery.id for one in reversed(store.deliveries("sent"))]
 
 
-def test_slack_gets_one_message_a_second_over_drains_too(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_slack_gets_one_message_a_second_over_drains_too(store: Store, http: HttpClient, clock: Clock) -> None:
     times: list[datetime] = []
 
     def answer(path: str, body: bytes) -> Say:
@@ -151,9 +147,7 @@ def test_slack_gets_one_message_a_second_over_drains_too(store: SqliteStore, htt
 # -- throttling
 
 
-def test_a_429_in_mid_batch_ends_with_each_message_exactly_once(
-    store: SqliteStore, http: HttpClient, clock: Clock
-) -> None:
+def test_a_429_in_mid_batch_ends_with_each_message_exactly_once(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 8, "slack")
     with ChatServer([*[Say()] * 3, SLOW_DOWN, SLOW_DOWN, *[Say()] * 2, Say(429, {"Retry-After": "20"})]) as chat:
         report = run(store, {"slack": slack(chat)}, http, clock)
@@ -162,9 +156,7 @@ def test_a_429_in_mid_batch_ends_with_each_message_exactly_once(
     assert len(chat.heard) == 11
 
 
-def test_a_long_silence_is_left_for_later_and_never_cut_short(
-    store: SqliteStore, http: HttpClient, clock: Clock
-) -> None:
+def test_a_long_silence_is_left_for_later_and_never_cut_short(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 3, "slack")
     with ChatServer([Say(), Say(429, {"Retry-After": "3600"})]) as chat:
         report = run(store, {"slack": slack(chat)}, http, clock)
@@ -179,7 +171,7 @@ def test_a_long_silence_is_left_for_later_and_never_cut_short(
 
 
 def test_a_receiver_that_only_throttles_is_asked_no_more_than_it_wants_and_loses_nothing(
-    store: SqliteStore, http: HttpClient, clock: Clock
+    store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 2, "slack")
     with ChatServer(lambda path, body: Say(429, {"Retry-After": "0"})) as chat:
@@ -189,7 +181,7 @@ def test_a_receiver_that_only_throttles_is_asked_no_more_than_it_wants_and_loses
     assert states(store) == {"waiting": 2}
 
 
-def test_a_throttled_channel_keeps_no_other_waiting(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_a_throttled_channel_keeps_no_other_waiting(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 3, "slack", "hook")
     with ChatServer([Say(429, {"Retry-After": "25"})]) as busy, ChatServer() as idle:
         done: list[datetime] = []
@@ -208,7 +200,7 @@ def test_a_throttled_channel_keeps_no_other_waiting(store: SqliteStore, http: Ht
 
 
 def test_503_with_a_wish_is_a_failure_that_waits_as_long_as_it_wants(
-    store: SqliteStore, http: HttpClient, clock: Clock
+    store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 1, "hook")
     with ChatServer([Say(503, {"Retry-After": "7200"})]) as chat:
@@ -223,7 +215,7 @@ def test_503_with_a_wish_is_a_failure_that_waits_as_long_as_it_wants(
 
 @pytest.mark.parametrize("trouble", [Say(500), RESET], ids=["500", "reset"])
 def test_three_failures_then_well_ends_with_each_message_once(
-    trouble: Say, store: SqliteStore, http: HttpClient, clock: Clock
+    trouble: Say, store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 5, "hook")
     with ChatServer([trouble] * 3) as chat:
@@ -232,7 +224,7 @@ def test_three_failures_then_well_ends_with_each_message_once(
     assert sorted(posts_of(chat)) == [f"post {n}" for n in range(5)]
 
 
-def test_a_lost_answer_repeats_once_under_the_same_key(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_a_lost_answer_repeats_once_under_the_same_key(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 3, "hook")
     with ChatServer([Say(), LOST]) as chat:
         assert run(store, {"hook": hook(chat)}, http, clock).sent == 3
@@ -241,7 +233,7 @@ def test_a_lost_answer_repeats_once_under_the_same_key(store: SqliteStore, http:
     assert len({heard.body for heard in chat.accepted}) == 3
 
 
-def test_a_late_answer_is_a_failure_and_repeats_under_the_same_key(store: SqliteStore, clock: Clock) -> None:
+def test_a_late_answer_is_a_failure_and_repeats_under_the_same_key(store: Store, clock: Clock) -> None:
     plant(store, 1, "hook")
     with (
         HttpClient(user_agent="x", now=clock, deadline=0.2, allow_private=["127.0.0.1/32"]) as hasty,
@@ -252,9 +244,7 @@ def test_a_late_answer_is_a_failure_and_repeats_under_the_same_key(store: Sqlite
     assert len(chat.heard) == 2
 
 
-def test_a_receiver_that_is_down_is_not_asked_for_each_message(
-    store: SqliteStore, http: HttpClient, clock: Clock
-) -> None:
+def test_a_receiver_that_is_down_is_not_asked_for_each_message(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 20, "hook")
     with ChatServer(lambda path, body: Say(500)) as chat:
         report = run(store, {"hook": hook(chat)}, http, clock)
@@ -263,7 +253,7 @@ def test_a_receiver_that_is_down_is_not_asked_for_each_message(
 
 
 def test_a_receiver_that_is_dead_for_ever_is_asked_ten_times_within_76_hours(
-    store: SqliteStore, http: HttpClient, clock: Clock
+    store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 1, "hook")
     times: list[datetime] = []
@@ -288,9 +278,7 @@ def test_a_receiver_that_is_dead_for_ever_is_asked_ten_times_within_76_hours(
         assert [heard.key for heard in mended.heard] == [dead.delivery.id]
 
 
-def test_a_failing_message_waits_its_own_time_while_the_others_go(
-    store: SqliteStore, http: HttpClient, clock: Clock
-) -> None:
+def test_a_failing_message_waits_its_own_time_while_the_others_go(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 4, "hook")
     with ChatServer(lambda path, body: Say(500 if b"post 1" in body else 200)) as chat:
         report = run(store, {"hook": hook(chat)}, http, clock)
@@ -301,7 +289,7 @@ def test_a_failing_message_waits_its_own_time_while_the_others_go(
 # -- failures for good
 
 
-def test_a_poison_message_dies_and_does_not_block_the_next(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_a_poison_message_dies_and_does_not_block_the_next(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 4, "slack")
     with ChatServer(lambda path, body: Say(400 if b"post 1" in body else 200)) as chat:
         report = run(store, {"slack": slack(chat)}, http, clock)
@@ -310,7 +298,7 @@ def test_a_poison_message_dies_and_does_not_block_the_next(store: SqliteStore, h
     assert len(chat.heard) == 4
 
 
-def test_an_alert_that_cannot_be_read_dies_alone(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_an_alert_that_cannot_be_read_dies_alone(store: Store, http: HttpClient, clock: Clock) -> None:
     broken = Alert("a1", "r", "Acme", None, stamp(START - timedelta(hours=1)), "{")
     store.add_alerts([(broken, (delivery(broken, "hook"),))])
     plant(store, 1, "hook")
@@ -320,7 +308,7 @@ def test_an_alert_that_cannot_be_read_dies_alone(store: SqliteStore, http: HttpC
 
 
 def test_410_stops_the_channel_lists_what_waited_and_a_replay_brings_it_back(
-    store: SqliteStore, http: HttpClient, clock: Clock
+    store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 3, "hook", "slack")
     with ChatServer([Say(), Say(410)]) as gone, ChatServer() as well:
@@ -340,7 +328,7 @@ def test_410_stops_the_channel_lists_what_waited_and_a_replay_brings_it_back(
     assert posts_of(gone) == [f"post {n}" for n in range(4)]
 
 
-def test_replay_takes_one_delivery_one_channel_or_all(store: SqliteStore, clock: Clock) -> None:
+def test_replay_takes_one_delivery_one_channel_or_all(store: Store, clock: Clock) -> None:
     plant(store, 2, "a", "b")
     for one in store.deliveries():
         store.record_attempt(one.delivery.id, "dead", stamp(START), "x", None)
@@ -351,7 +339,7 @@ def test_replay_takes_one_delivery_one_channel_or_all(store: SqliteStore, clock:
 
 
 def test_a_channel_that_the_configuration_no_longer_has_is_told_and_not_forgotten(
-    store: SqliteStore, http: HttpClient, clock: Clock
+    store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 2, "old", "hook")
     with ChatServer() as chat:
@@ -375,7 +363,7 @@ class Faulty:
 
 
 def test_a_strangers_faulty_channel_neither_stops_the_others_nor_leaks(
-    store: SqliteStore, http: HttpClient, clock: Clock
+    store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 2, "faulty", "hook")
     with ChatServer() as chat:
@@ -387,7 +375,7 @@ def test_a_strangers_faulty_channel_neither_stops_the_others_nor_leaks(
 
 @pytest.mark.parametrize("say", [Say(s) for s in (302, 400, 401, 403, 404, 410, 413, 422, 429, 500)] + [RESET])
 def test_no_error_anywhere_holds_the_address_or_the_secret(
-    say: Say, store: SqliteStore, http: HttpClient, clock: Clock
+    say: Say, store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 1, "hook", "slack")
     with ChatServer(lambda path, body: say) as chat:
@@ -401,33 +389,27 @@ def test_no_error_anywhere_holds_the_address_or_the_secret(
 # -- crashes and crowds
 
 
-class KilledBeforeRecording(SqliteStore):
-    """Dies `after` so many records, between the sending and the recording."""
+def dying_after(store: Store, records: int) -> Store:
+    """Another process, which dies after so many records, between the sending and the recording."""
+    opened, left = another(store), [records]
 
-    after = 0
-
-    def record_attempt(
-        self, delivery_id: str, state: DeliveryState, next_try_at: str, error: str, sent_at: str | None
-    ) -> None:
-        if self.after == 0:
+    def until_killed(record: Callable[..., None], *values: Any) -> None:
+        if not left[0]:
             raise Killed
-        self.after -= 1
-        super().record_attempt(delivery_id, state, next_try_at, error, sent_at)
+        left[0] -= 1
+        record(*values)
 
-    def told_in_digest(self, delivery_ids: Sequence[str], now: str) -> None:
-        if self.after == 0:
-            raise Killed
-        self.after -= 1
-        super().told_in_digest(delivery_ids, now)
+    for name in ("record_attempt", "told_in_digest"):
+        setattr(opened, name, partial(until_killed, getattr(opened, name)))
+    return opened
 
 
 @pytest.mark.parametrize("after", [0, 1, 4])
 def test_a_kill_between_sending_and_recording_repeats_one_message_under_its_key(
-    after: int, tmp_path: Path, store: SqliteStore, http: HttpClient, clock: Clock
+    after: int, store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, 5, "hook")
-    dying = KilledBeforeRecording(tmp_path / "listener.db")
-    dying.after = after
+    dying = dying_after(store, after)
     with ChatServer() as chat:
         with pytest.raises(Killed):
             run(dying, {"hook": hook(chat)}, http, clock)
@@ -438,13 +420,13 @@ def test_a_kill_between_sending_and_recording_repeats_one_message_under_its_key(
     assert states(store) == {"sent": 5}
 
 
-def test_two_drains_at_once_send_nothing_twice(tmp_path: Path, store: SqliteStore, clock: Clock) -> None:
+def test_two_drains_at_once_send_nothing_twice(store: Store, clock: Clock) -> None:
     plant(store, 12, "hook", "other")
-    other = SqliteStore(tmp_path / "listener.db")
+    other = another(store)
     ready = threading.Barrier(2)
     sent: list[int] = []
 
-    def work(mine: SqliteStore) -> None:
+    def work(mine: Store) -> None:
         own = Clock()
         with client(own) as http:
             ready.wait()
@@ -465,7 +447,7 @@ def test_two_drains_at_once_send_nothing_twice(tmp_path: Path, store: SqliteStor
 # -- floods
 
 
-def test_a_flood_becomes_one_digest(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_a_flood_becomes_one_digest(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, 150, "hook")
     with ChatServer() as chat:
         report = run(store, {"hook": hook(chat)}, http, clock)
@@ -479,7 +461,7 @@ def test_a_flood_becomes_one_digest(store: SqliteStore, http: HttpClient, clock:
 
 
 def test_a_flood_larger_than_memory_should_hold_is_one_digest_too(
-    store: SqliteStore, http: HttpClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    store: Store, http: HttpClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("listener.alerts.sender.ROW_LIMIT", 50)
     plant(store, 300, "hook")
@@ -492,7 +474,7 @@ def test_a_flood_larger_than_memory_should_hold_is_one_digest_too(
     assert digest["surest"][0]["title"] == "post 299"
 
 
-def test_twenty_are_no_flood(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_twenty_are_no_flood(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, FLOOD, "hook")
     with ChatServer() as chat:
         run(store, {"hook": hook(chat)}, http, clock)
@@ -501,11 +483,10 @@ def test_twenty_are_no_flood(store: SqliteStore, http: HttpClient, clock: Clock)
 
 @pytest.mark.parametrize("after", [0, 1])
 def test_a_kill_while_a_digest_is_made_or_sent_loses_and_repeats_nothing(
-    after: int, tmp_path: Path, store: SqliteStore, http: HttpClient, clock: Clock
+    after: int, store: Store, http: HttpClient, clock: Clock
 ) -> None:
     plant(store, FLOOD + 10, "hook")
-    dying = KilledBeforeRecording(tmp_path / "listener.db")
-    dying.after = after
+    dying = dying_after(store, after)
     with ChatServer() as chat:
         with pytest.raises(Killed):
             run(dying, {"hook": hook(chat)}, http, clock)
@@ -519,9 +500,7 @@ def test_a_kill_while_a_digest_is_made_or_sent_loses_and_repeats_nothing(
     assert states(store) == {"sent": FLOOD + 11}
 
 
-def test_a_digest_that_is_refused_is_listed_and_can_be_replayed(
-    store: SqliteStore, http: HttpClient, clock: Clock
-) -> None:
+def test_a_digest_that_is_refused_is_listed_and_can_be_replayed(store: Store, http: HttpClient, clock: Clock) -> None:
     plant(store, FLOOD + 5, "hook")
     with ChatServer([Say(413)]) as chat:
         assert run(store, {"hook": hook(chat)}, http, clock).dead == 1
@@ -530,7 +509,7 @@ def test_a_digest_that_is_refused_is_listed_and_can_be_replayed(
     assert chat.accepted[-1].json["data"]["total"] == FLOOD + 5
 
 
-def test_with_nothing_due_a_drain_asks_the_store_once(store: SqliteStore, http: HttpClient, clock: Clock) -> None:
+def test_with_nothing_due_a_drain_asks_the_store_once(store: Store, http: HttpClient, clock: Clock) -> None:
     assert run(store, {"faulty": Faulty("faulty")}, http, clock) == DrainReport()
 
 

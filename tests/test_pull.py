@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from connectors.contract import Facts, Http, Options
-from connectors.errors import AuthError, BadAnswer, BlockedAddress, FetchError, Gone, RateLimited
+from connectors.errors import AuthError, BadAnswer, BlockedAddress, FetchError, Gone, RateLimited, Stopped
 from connectors.post import Page, Post, Question, Validators
 from listener.alerts.rules import Rule
 from listener.config import Source
@@ -19,9 +19,9 @@ from listener.match import Matcher, parse
 from listener.pull import Puller
 from listener.sentiment.scorer import DefaultScorer
 from listener.settings import SourceSettings
+from storage.contract import Store
 from storage.errors import StoreError, StoreFull
 from storage.records import Bookmark, Run, Watch, moment, stamp
-from storage.sqlite import SqliteStore
 from tests.conftest import NOW
 from tests.made import AT, watch
 
@@ -69,7 +69,7 @@ class FixedChance(random.Random):
 class Bench:
     """A store with one watch on one scripted source."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
         self.time = NOW
         self.chance = FixedChance()
@@ -115,7 +115,12 @@ def _source(connector: Scripted, **settings: Any) -> Source:
 
 
 @pytest.fixture
-def bench(store: SqliteStore) -> Bench:
+def store(either_store: Store) -> Store:
+    return either_store
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
     return Bench(store)
 
 
@@ -249,6 +254,52 @@ def test_a_stream_that_was_listened_to_for_the_interval_goes_on_at_once(bench: B
     stream = Stream(_page(1))
     bench.puller().pull(bench.id, _source(stream), stay=_INTERVAL)
     assert stream.asked[0].stay == _INTERVAL and bench.wait == timedelta()
+
+
+@pytest.mark.parametrize(("listened", "wait"), [(0, 10), (4, 6), (60, 0), (599, 0)])
+def test_a_stream_that_was_left_early_is_listened_to_again_soon(bench: Bench, listened: int, wait: int) -> None:
+    class Left(Scripted):
+        facts = Facts(hears="all", misses="nothing", stream=True)
+
+        def pull(self, question: Question, http: Http) -> Iterator[Page]:
+            bench.time += timedelta(seconds=listened)
+            yield _page(1)
+
+    run = bench.puller().pull(bench.id, _source(Left()), stay=_INTERVAL)
+    assert run is not None and run.outcome == "ok"
+    assert bench.wait == timedelta(seconds=wait)
+
+
+def test_what_is_no_stream_is_due_after_its_interval_however_long_one_would_have_stayed(bench: Bench) -> None:
+    bench.puller().pull(bench.id, _source(Scripted(_page(1))), stay=_INTERVAL)
+    assert bench.wait == _INTERVAL
+
+
+def test_who_is_stopped_before_anything_came_has_learnt_nothing_of_the_source(bench: Bench) -> None:
+    bench.ran(_page(1))
+    bench.time += _INTERVAL
+    before = bench.watch
+    assert bench.pull(Stopped("it was stopped before it answered."), due_only=True) is None
+    assert bench.watch == before, "it is still due, and has not failed"
+
+
+def test_who_is_stopped_in_the_middle_keeps_what_came_and_goes_on_at_once(bench: Bench) -> None:
+    run = bench.ran(_page(1), Stopped("it was stopped before it answered."))
+    assert (run.outcome, run.new) == ("partial", 1)
+    assert bench.wait == timedelta()
+    assert bench.watch.trouble == "", "the source has none"
+
+
+def test_a_watch_at_which_workers_die_is_left_alone_longer_and_longer(bench: Bench) -> None:
+    source = _source(Scripted())
+    bench.puller().give_up(bench.id, source, "5 workers ended while they were at it.")
+    assert (bench.watch.failures, bench.watch.last_outcome, bench.wait) == (1, "failed", _INTERVAL)
+    assert bench.watch.last_error == "blogs was given up: 5 workers ended while they were at it."
+    bench.puller().give_up(bench.id, source, "it is not due, and was asked meanwhile.")
+    assert bench.watch.failures == 1
+    bench.time += bench.wait
+    bench.puller().give_up(bench.id, source, "5 workers ended while they were at it.")
+    assert bench.wait == 2 * _INTERVAL
 
 
 def test_a_stream_is_told_what_no_brand_can_match(bench: Bench) -> None:
@@ -435,7 +486,7 @@ def test_a_database_that_fails_is_not_the_sources_fault(bench: Bench, error: Sto
 class _Failing:
     """A store whose `add_page` is another."""
 
-    def __init__(self, store: SqliteStore, add_page: Callable[..., None]) -> None:
+    def __init__(self, store: Store, add_page: Callable[..., None]) -> None:
         self._store = store
         self.add_page = add_page
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from unittest import mock
@@ -19,11 +18,12 @@ from listener.config import load
 from listener.intake import Origin
 from listener.settings import Settings
 from storage import pages
+from storage.contract import Store
 from storage.errors import StoreError
 from storage.records import Arrival, Outgoing, stamp
-from storage.sqlite import SqliteStore
 from tests.conftest import NOW
 from tests.contracts.store_desk import answer, flagged, id_of
+from tests.databases import another, settings_of
 from tests.made import AT, ago, audit, event, post, review, session, user
 from tests.standins.chat import ChatServer
 
@@ -37,18 +37,15 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore(tmp_path / "listener.db")
-    opened.migrate()
-    yield opened
-    opened.close()
+def store(either_store: Store) -> Store:
+    return either_store
 
 
-def reminded(store: SqliteStore, *rules: Rule, now: datetime = FOUR_HOURS_LATER) -> int:
+def reminded(store: Store, *rules: Rule, now: datetime = FOUR_HOURS_LATER) -> int:
     return remind(store, rules or (LATE,), SETTINGS, now)
 
 
-def told(store: SqliteStore) -> list[Notice]:
+def told(store: Store) -> list[Notice]:
     return [Notice.from_json(one.alert.notice) for one in store.deliveries()]
 
 
@@ -59,7 +56,7 @@ def rules_and_channels(waiting: list[Outgoing]) -> set[tuple[str, str]]:
 # -- what is told, and when
 
 
-def test_what_is_overdue_is_told_with_the_reasons_the_quote_and_where_to_answer(store: SqliteStore) -> None:
+def test_what_is_overdue_is_told_with_the_reasons_the_quote_and_where_to_answer(store: Store) -> None:
     made = flagged("1", assignee="bob", state="assigned", title="Acme", text="Acme ate my data", handle="ann")
     store.add_page([made], AT)
     assert reminded(store) == 1
@@ -80,20 +77,20 @@ def _in_berlin(at: datetime) -> str:
     return at.astimezone(SETTINGS.zone).strftime("%Y-%m-%d %H:%M CET")
 
 
-def test_a_desk_without_an_address_is_not_linked_to(store: SqliteStore) -> None:
+def test_a_desk_without_an_address_is_not_linked_to(store: Store) -> None:
     store.add_page([flagged("1")], AT)
     remind(store, [LATE], Settings(), FOUR_HOURS_LATER)
     assert [notice.desk for notice in told(store)] == [""]
 
 
-def test_a_case_is_told_of_once(store: SqliteStore) -> None:
+def test_a_case_is_told_of_once(store: Store) -> None:
     store.add_page([flagged("1")], AT)
     assert reminded(store, now=NOW + timedelta(hours=2)) == 0
     assert [reminded(store, now=FOUR_HOURS_LATER + timedelta(minutes=n)) for n in range(3)] == [1, 0, 0]
     assert len(told(store)) == 1
 
 
-def test_a_case_whose_time_was_put_off_is_told_of_again(store: SqliteStore) -> None:
+def test_a_case_whose_time_was_put_off_is_told_of_again(store: Store) -> None:
     made = flagged("1")
     store.add_page([made], AT)
     assert reminded(store) == 1
@@ -104,7 +101,7 @@ def test_a_case_whose_time_was_put_off_is_told_of_again(store: SqliteStore) -> N
     assert len(told(store)) == 2
 
 
-def test_closed_cases_and_posts_that_were_taken_away_are_not_told_of(store: SqliteStore) -> None:
+def test_closed_cases_and_posts_that_were_taken_away_are_not_told_of(store: Store) -> None:
     closed, ignored, gone = flagged("1"), flagged("2", state="ignored"), flagged("3")
     store.add_page([closed, ignored, gone], AT)
     answer(store, closed)
@@ -112,7 +109,7 @@ def test_closed_cases_and_posts_that_were_taken_away_are_not_told_of(store: Sqli
     assert reminded(store) == 0 == len(told(store))
 
 
-def test_a_snoozed_case_is_told_of_when_it_wakes(store: SqliteStore) -> None:
+def test_a_snoozed_case_is_told_of_when_it_wakes(store: Store) -> None:
     made = flagged("1", state="waiting", snoozed_until=ago(hours=-6), assignee="bob")
     store.add_page([made], AT)
     assert reminded(store) == 0
@@ -121,7 +118,7 @@ def test_a_snoozed_case_is_told_of_when_it_wakes(store: SqliteStore) -> None:
     assert case is not None and (case.state, case.snoozed_until) == ("assigned", None)
 
 
-def test_snoozes_end_where_nobody_wants_to_hear_of_what_is_overdue(store: SqliteStore) -> None:
+def test_snoozes_end_where_nobody_wants_to_hear_of_what_is_overdue(store: Store) -> None:
     made = flagged("1", state="waiting", snoozed_until=ago(hours=-1))
     store.add_page([made], AT)
     assert reminded(store, Rule("angry", ("chat",))) == 0
@@ -132,7 +129,7 @@ def test_snoozes_end_where_nobody_wants_to_hear_of_what_is_overdue(store: Sqlite
 # -- to whom
 
 
-def test_each_channel_is_told_by_the_first_rule_that_wants_it_there(store: SqliteStore) -> None:
+def test_each_channel_is_told_by_the_first_rule_that_wants_it_there(store: Store) -> None:
     store.add_page([flagged("1")], AT)
     both = Rule("both", ("chat", "hook"), on="overdue")
     other = Rule("other", ("mail",), brands=("Other",), on="overdue")
@@ -140,7 +137,7 @@ def test_each_channel_is_told_by_the_first_rule_that_wants_it_there(store: Sqlit
     assert rules_and_channels(store.deliveries()) == {("late", "chat"), ("both", "hook")}
 
 
-def test_the_label_that_holds_decides_a_persons_before_the_machines(store: SqliteStore) -> None:
+def test_the_label_that_holds_decides_a_persons_before_the_machines(store: Store) -> None:
     made = flagged("1")
     store.add_page([made], AT)
     store.add_reviews([review(made, "promoter")])
@@ -151,7 +148,7 @@ def test_the_label_that_holds_decides_a_persons_before_the_machines(store: Sqlit
     assert "ann labelled it promoter" in notice.reasons
 
 
-def test_what_waits_for_a_blind_label_is_told_without_the_machines(store: SqliteStore) -> None:
+def test_what_waits_for_a_blind_label_is_told_without_the_machines(store: Store) -> None:
     made = flagged("1")
     store.add_page([made], AT)
     store.add_audit(*audit(made, population=8))
@@ -161,20 +158,20 @@ def test_what_waits_for_a_blind_label_is_told_without_the_machines(store: Sqlite
 
 
 def test_the_first_rule_tells_what_was_overdue_before_it_and_in_one_message_when_it_is_much(
-    store: SqliteStore, tmp_path: Path
+    store: Store, tmp_path: Path
 ) -> None:
     store.add_page([flagged(str(number)) for number in range(250)], AT)
     assert reminded(store, Rule("new", ("chat",))) == 0
     assert reminded(store) == 250
     with ChatServer() as chat:
-        app = _app(tmp_path, chat.url)
+        app = _app(tmp_path, chat.url, store)
         assert app.deliver().sent == 1
         app.close()
         digests = [data for data in (json.loads(heard.body)["data"] for heard in chat.heard) if "counts" in data]
     assert [one["counts"] for one in digests] == [[{"brand": "Acme", "label": "answer overdue", "mentions": 250}]]
 
 
-def test_history_that_was_overdue_when_it_came_is_no_news_unless_somebody_took_it_up(store: SqliteStore) -> None:
+def test_history_that_was_overdue_when_it_came_is_no_news_unless_somebody_took_it_up(store: Store) -> None:
     def of_history(name: str, hours: float, **others: object) -> Arrival:
         made = flagged(name, hours, opened_at=AT, **others)
         return made._replace(mentions=tuple((one._replace(backfill=1), score) for one, score in made.mentions))
@@ -190,7 +187,7 @@ def test_history_that_was_overdue_when_it_came_is_no_news_unless_somebody_took_i
 # -- whatever happens between
 
 
-def test_a_kill_while_it_is_stored_loses_nothing_and_repeats_nothing(store: SqliteStore) -> None:
+def test_a_kill_while_it_is_stored_loses_nothing_and_repeats_nothing(store: Store) -> None:
     store.add_page([flagged("1"), flagged("2", 2)], AT)
     killed_at_the_second = mock.Mock(wraps=pages.add_alerts, side_effect=[mock.DEFAULT, Killed])
     with mock.patch.object(pages, "add_alerts", killed_at_the_second), pytest.raises(Killed):
@@ -200,9 +197,9 @@ def test_a_kill_while_it_is_stored_loses_nothing_and_repeats_nothing(store: Sqli
     assert len(told(store)) == 2
 
 
-def test_two_processes_that_find_the_same_case_tell_of_it_once(store: SqliteStore, tmp_path: Path) -> None:
+def test_two_processes_that_find_the_same_case_tell_of_it_once(store: Store) -> None:
     store.add_page([flagged("1")], AT)
-    other, found = SqliteStore(tmp_path / "listener.db"), store.overdue
+    other, found = another(store), store.overdue
 
     def meanwhile(now: str, limit: int = 100) -> object:
         due = found(now, limit)
@@ -215,7 +212,7 @@ def test_two_processes_that_find_the_same_case_tell_of_it_once(store: SqliteStor
     assert len(told(store)) == 1
 
 
-def test_a_store_that_fails_is_not_asked_for_ever(store: SqliteStore) -> None:
+def test_a_store_that_fails_is_not_asked_for_ever(store: Store) -> None:
     store.add_page([flagged("1")], AT)
     with mock.patch.object(store, "remind", side_effect=StoreError("full")), pytest.raises(StoreError):
         reminded(store)
@@ -224,8 +221,8 @@ def test_a_store_that_fails_is_not_asked_for_ever(store: SqliteStore) -> None:
 # -- the service
 
 
-def test_mentions_and_what_is_overdue_link_to_the_same_page(tmp_path: Path) -> None:
-    app = _app(tmp_path, "https://chat.example")
+def test_mentions_and_what_is_overdue_link_to_the_same_page(tmp_path: Path, store: Store) -> None:
+    app = _app(tmp_path, "https://chat.example", store)
     rules = [Rule("angry", ("chat",)), LATE]
     found = SourcePost("feed", "1", "https://blog.example/1", "Acme is awful, it ate my data", published_at=NOW)
     (arrival,) = app.intake(rules).arrivals([found], Origin("blogs"), app.store, NOW)
@@ -235,8 +232,8 @@ def test_mentions_and_what_is_overdue_link_to_the_same_page(tmp_path: Path) -> N
     assert Notice.from_json(alert.notice).desk == f"https://desk.example/mentions/{alert.mention_id}"
 
 
-def test_who_logged_in_is_forgotten_when_the_service_tidies_up(tmp_path: Path) -> None:
-    app = _app(tmp_path, "https://chat.example")
+def test_who_logged_in_is_forgotten_when_the_service_tidies_up(tmp_path: Path, store: Store) -> None:
+    app = _app(tmp_path, "https://chat.example", store)
     for days in (31, 1):
         app.store.note_login("ann", "1.1.1.1", ago(days=days), good=False)
     app.store.add_user(user())
@@ -249,7 +246,7 @@ def test_who_logged_in_is_forgotten_when_the_service_tidies_up(tmp_path: Path) -
     app.close()
 
 
-def _app(folder: Path, chat: str) -> App:
+def _app(folder: Path, chat: str, store: Store) -> App:
     path = folder / "listener.toml"
     path.write_text(
         f"""
@@ -268,16 +265,16 @@ url = "{chat}"
 name = "late"
 on = "overdue"
 channels = ["chat"]
-""",
+{settings_of(store)}""",
         encoding="utf-8",
     )
     path.chmod(0o600)
     return App(load(path, {}), lambda: FOUR_HOURS_LATER)
 
 
-def test_the_service_tells_the_configured_channel(tmp_path: Path) -> None:
+def test_the_service_tells_the_configured_channel(tmp_path: Path, store: Store) -> None:
     with ChatServer() as chat:
-        app = _app(tmp_path, chat.url)
+        app = _app(tmp_path, chat.url, store)
         made = flagged("1")
         app.store.add_page([made], AT)
         assert app.remind() == 1

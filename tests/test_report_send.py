@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from listener.config import ConfigError, load, read
 from listener.report.news import news
 from listener.report.sending import notice_of
 from listener.schedule.engine import Job
+from listener.schedule.tasks import Elsewhere
 from storage.sqlite import SqliteStore
 from tests.chats.mail import MailServer
 from tests.command import ACME, Command, Ended
@@ -404,6 +405,47 @@ def test_a_quiet_day_is_done_with_and_not_counted_again(timed: Callable[..., Tim
     assert list(one.rota.due(one.now)) == []
 
 
+@pytest.mark.parametrize("if_changed", ["false", "true"])
+def test_nobody_is_asked_again_for_what_another_process_has_done(timed: Callable[..., Timed], if_changed: str) -> None:
+    """The clock hands out, a worker sends: each knows no more of the other than the database says."""
+    one = timed(DAILY.format(at="08:00") + f"if_changed = {if_changed}\n")
+    (job,) = one.rota.due(one.now)
+    assert list(one.rota.due(one.now)) == [], "it is on its way"
+    Timetabled(one.app).send(**job.arguments)
+    sent = one.sent
+    assert len(sent) == (if_changed == "false")
+    one.now += timedelta(minutes=1)
+    assert list(one.rota.due(one.now)) == []
+    Timetabled(one.app).send(**job.arguments)
+    assert one.sent == sent
+    one.now += timedelta(days=1)
+    assert len(list(one.rota.due(one.now))) == 1
+
+
+def test_a_report_that_is_not_in_a_workers_configuration_is_left_to_others(timed: Callable[..., Timed]) -> None:
+    one = timed(DAILY.format(at="08:00"))
+    with pytest.raises(Elsewhere):
+        Timetabled(one.app).send("newer", one.now.date().isoformat())
+
+
+def test_a_report_that_keeps_failing_is_said_once_and_those_who_run_it_are_told(
+    timed: Callable[..., Timed], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = timed(DAILY.format(at="08:00"))
+    one.app.operations.ops.channel = "team"
+    monkeypatch.setattr("listener.cli.report_sending.gather", lambda *_: 1 / 0)
+    engine = one.app.engine()
+    with caplog.at_level("ERROR"):
+        for _ in range(3):
+            for job in one.rota.due(one.now):
+                engine.submit(job)
+            assert engine.wait(10)
+            one.now += timedelta(minutes=1)
+    engine.stop(0)
+    assert [record.getMessage() for record in caplog.records] == ["report morning: division by zero"]
+    assert one.sent == ["report morning fails"]
+
+
 def test_what_failed_is_tried_again_in_a_minute(timed: Callable[..., Timed], monkeypatch: pytest.MonkeyPatch) -> None:
     one = timed(DAILY.format(at="08:00"))
     with monkeypatch.context() as broken:
@@ -422,6 +464,9 @@ def test_the_service_hands_it_out(timed: Callable[..., Timed]) -> None:
         def submit(self, job: Job) -> bool:
             given.append(job.name)
             return True
+
+        def submit_all(self, jobs: Sequence[Job]) -> int:
+            return sum(map(self.submit, jobs))
 
     Rota(one.app, Taking()).tick()  # type: ignore[arg-type]
     assert "report morning" in given

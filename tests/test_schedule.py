@@ -8,8 +8,8 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,9 @@ from listener.app import App
 from listener.cli.run import Rota
 from listener.config import read
 from listener.schedule.clock import Clock
-from listener.schedule.engine import Job, ThreadEngine
+from listener.schedule.engine import Job, ThreadEngine, Troubles
+from listener.schedule.tasks import Elsewhere, Tasks
+from storage.errors import StoreError
 from storage.records import Watch, stamp
 from tests import made
 from tests.conftest import NOW
@@ -195,7 +197,7 @@ def test_the_clock_ticks_until_it_is_stopped() -> None:
     clock = Clock(tick, 0.02)
     clock.start()
     assert third.wait(_SOON)
-    clock.stop()
+    clock.stop(5)
     stopped_at = len(ticks)
     assert not threading.Event().wait(0.06)
     assert len(ticks) == stopped_at
@@ -215,7 +217,7 @@ def test_a_tick_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.CRITICAL, logger="apscheduler"):
         clock.start()
         assert second.wait(_SOON)
-        clock.stop()
+        clock.stop(5)
 
 
 def test_a_slow_tick_is_never_run_twice_at_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -236,7 +238,7 @@ def test_a_slow_tick_is_never_run_twice_at_once(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.CRITICAL, logger="apscheduler"):
         clock.start()
         assert third.wait(_SOON)
-        clock.stop()
+        clock.stop(5)
     assert not any(overlaps)
 
 
@@ -254,7 +256,7 @@ def test_a_tick_that_takes_a_little_too_long_does_not_cost_the_next_one(caplog: 
     with caplog.at_level(logging.CRITICAL, logger="apscheduler"):
         clock.start()
         assert third.wait(_SOON)
-        clock.stop()
+        clock.stop(5)
     assert began[2] - began[0] < 0.55  # 0.4 s, and 0.6 s if one were left out
 
 
@@ -272,12 +274,32 @@ def test_no_tick_begins_once_the_clock_is_being_stopped(caplog: pytest.LogCaptur
         clock.start()
         assert running.wait(_SOON)
         assert not threading.Event().wait(0.06)  # by now the second waits for the first
-        stopping = threading.Thread(target=clock.stop)
+        stopping = threading.Thread(target=clock.stop, args=(5,))
         stopping.start()
         assert not threading.Event().wait(0.02)
         let_go.set()
         stopping.join(_SOON)
     assert ticks == [1]
+
+
+def test_a_tick_that_hangs_does_not_keep_the_service_from_ending(caplog: pytest.LogCaptureFixture) -> None:
+    let_go, running, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def tick() -> None:
+        running.set()
+        let_go.wait(_SOON)
+        ended.set()
+        raise ValueError("the database was closed")
+
+    clock = Clock(tick, 0.02)
+    clock.start()
+    assert running.wait(_SOON)
+    began = time.monotonic()
+    clock.stop(0.1)
+    assert time.monotonic() - began < 1
+    let_go.set()
+    assert ended.wait(_SOON)
+    assert "the database was closed" not in caplog.text, "what it says then is of no use to anybody"
 
 
 # -- what a tick hands out
@@ -293,6 +315,9 @@ class Recording:
     def submit(self, job: Job) -> bool:
         self.given.append((job.name, self._now()))
         return True
+
+    def submit_all(self, jobs: Sequence[Job]) -> int:
+        return sum(map(self.submit, jobs))
 
     def wait(self, seconds: float | None = None) -> bool:
         return True
@@ -400,6 +425,14 @@ def test_chores_go_on_when_the_clock_is_set_back(desk: Desk) -> None:
     assert desk.engine.take() == []
 
 
+def test_chores_that_the_queue_did_not_take_are_handed_out_at_the_next_tick(desk: Desk) -> None:
+    with mock.patch.object(desk.engine, "submit", side_effect=StoreError("it is away")), pytest.raises(StoreError):
+        desk.rota.tick()
+    desk.now += timedelta(seconds=1)
+    desk.rota.tick()
+    assert {"settle", "tidy", "honest", "look"} <= {*desk.engine.take()}
+
+
 def test_a_watch_of_a_newer_configuration_is_told_once_and_costs_the_others_nothing(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -409,6 +442,96 @@ def test_a_watch_of_a_newer_configuration_is_told_once_and_costs_the_others_noth
         assert len(desk.tick()) == len(desk.tick()) == 2
     (told,) = [record.getMessage() for record in caplog.records]
     assert "stranger is not in the configuration" in told and "restart it" in told
+
+
+@pytest.fixture
+def crewed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Its work is left to workers, as on PostgreSQL."""
+    monkeypatch.setattr("listener.schedule.crew.is_crewed", lambda _: True)
+    desk.rota = Rota(desk.app, desk.engine)
+    return desk
+
+
+def test_of_two_clocks_one_keeps_house_and_the_other_follows(crewed: Desk) -> None:
+    def chores(rota: Rota) -> bool:
+        rota.tick()
+        return "tidy" in crewed.engine.take()
+
+    first, second = crewed.rota, Rota(crewed.app, crewed.engine)
+    assert [chores(first), chores(second)] == [True, False]
+    crewed.now += timedelta(hours=2)
+    assert [chores(second), chores(first)] == [False, True]
+    assert first._house is not None
+    first._house.__exit__(None, None, None)  # as if it had been killed
+    first._house = None
+    assert chores(second)
+
+
+def test_the_right_to_keep_house_is_made_sure_of_each_minute(crewed: Desk) -> None:
+    claim, asked = crewed.app.store.claim, list[datetime]()
+
+    def noted(name: str) -> AbstractContextManager[bool]:
+        asked.append(crewed.now)
+        return claim(name)
+
+    with mock.patch.object(crewed.app.store, "claim", noted):
+        for _ in range(300):
+            crewed.rota.tick()
+            crewed.now += timedelta(seconds=1)
+    assert len(asked) == 5, "it does not outlive a restart of the database, which nobody need notice"
+
+
+def test_a_clock_of_workers_waits_for_nothing_within_a_tick(crewed: Desk) -> None:
+    names = [crewed.due(0, 0.7), crewed.due(1, 0), crewed.due(2, 3600)]
+    assert crewed.tick() == names[1:2]
+    assert crewed.now == NOW
+    crewed.now += timedelta(seconds=1)
+    assert names[0] in crewed.tick()
+
+
+def test_a_worker_leaves_to_others_what_it_does_not_know(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    tasks = Tasks(desk.app)
+    with closing(sqlite3.connect(desk.app.store.place)) as connection, connection:
+        connection.execute("UPDATE watches SET source = 'stranger' WHERE source = 'feed-0'")
+    for _ in range(2):
+        with pytest.raises(Elsewhere):
+            tasks.do("pull", {"watch": desk.watches[0].id})
+        with pytest.raises(Elsewhere):
+            tasks.do("dance", {"with": "me"})
+    stranger, dance = [record.getMessage() for record in caplog.records]
+    assert "stranger is not in the configuration" in stranger and "restart it" in stranger
+    assert "does not know how to “dance”: upgrade it" in dance
+
+
+def test_a_watch_at_which_workers_die_fails_and_other_jobs_are_left_to_the_clock(desk: Desk) -> None:
+    tasks, watch = Tasks(desk.app), desk.watches[0].id
+    tasks.give_up("tidy", {}, "they died.")
+    tasks.give_up("pull", {"watch": "no such watch"}, "they died.")
+    assert desk.app.store.watch(watch) == desk.watches[0]
+    tasks.give_up("pull", {"watch": watch}, "they died.")
+    found = desk.app.store.watch(watch)
+    assert found is not None and (found.failures, found.next_due > stamp(desk.now)) == (1, True)
+
+
+def test_a_worker_drops_what_nobody_wants_to_hear_any_more(desk: Desk) -> None:
+    with closing(sqlite3.connect(desk.app.store.place)) as connection, connection:
+        connection.execute("UPDATE watches SET source = 'gone', active = 0 WHERE source = 'feed-0'")
+    tasks = Tasks(desk.app)
+    tasks.do("pull", {"watch": desk.watches[0].id})
+    tasks.do("pull", {"watch": "no such watch"})
+
+
+def test_a_job_that_keeps_failing_is_said_once_until_it_changes_or_goes_well(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+    troubles = Troubles(lambda name, error: told.append(f"{name} {error}"))
+    for sentence in ("no", "no", "never", "", "never"):
+        troubles.add("a", ValueError(sentence))
+    troubles.add("b", ValueError("no"))
+    troubles.ended("a")
+    troubles.add("a", ValueError("never"))
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert said == ["a: no", "a: never", "a: ValueError", "a: never", "b: no", "a: never"]
+    assert len(told) == 7, "those who run it are told by their own count"
 
 
 def test_a_delivery_is_handed_out_when_it_is_due(desk: Desk) -> None:
@@ -439,10 +562,10 @@ def test_new_posts_are_made_searchable_at_the_next_tick(desk: Desk) -> None:
     desk.rota.tick()
     desk.engine.take()
     watch = desk.watches[0]
-    desk.rota._ended(watch, made.run(watch, started_at=stamp(NOW), finished_at=stamp(NOW), new=0))
+    desk.rota._heard(made.run(watch, started_at=stamp(NOW), finished_at=stamp(NOW), new=0))
     desk.rota.tick()
     assert "settle" not in desk.engine.take()
-    desk.rota._ended(watch, made.run(watch, started_at=stamp(NOW), finished_at=stamp(NOW), new=1))
+    desk.rota._heard(made.run(watch, started_at=stamp(NOW), finished_at=stamp(NOW), new=1))
     desk.rota.tick()
     assert desk.engine.take().count("settle") == 1
 

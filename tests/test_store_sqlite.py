@@ -15,36 +15,21 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from storage import sql_nps, sqlite_lists
+from storage import lists, sql_nps, sqlite_search
 from storage.claims import claims_beside
 from storage.errors import NewerSchema, StoreError, StoreFull
 from storage.records import PageCount
 from storage.records_desk import Filter
 from storage.schema import MIGRATIONS
 from storage.sqlite import SqliteStore
-from tests.contracts.store import StoreContract
-from tests.contracts.store_desk import DeskContract, all_of, flagged
-from tests.contracts.store_figures import FiguresContract
-from tests.contracts.store_nps import EstimatingContract
-from tests.contracts.store_people import PeopleContract
-from tests.contracts.store_rules import RulesContract
-from tests.contracts.store_states import StatesContract
-from tests.contracts.store_tokens import TokensContract
+from tests.contracts.store_desk import all_of, flagged
+from tests.contracts.whole import WholeContract
 from tests.made import AT, ago, arrival, watch
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-class TestSqlite(
-    StoreContract,
-    EstimatingContract,
-    DeskContract,
-    FiguresContract,
-    TokensContract,
-    PeopleContract,
-    RulesContract,
-    StatesContract,
-):
+class TestSqlite(WholeContract):
     pass
 
 
@@ -288,9 +273,10 @@ def test_pages_that_may_read_few_rows_are_short_and_lose_nothing(
         lambda after, limit: store.queue(wanted, AT, after, limit),
     )
     whole = [all_of(ask, 50) for ask in asks]
-    for limits in ({"ROWS": 4, "JOINED_ROWS": 3, "RARE": 0}, {"_SLICE": 2, "_GAP": 0, "_LOOK": 1}):
+    for limits in ({"ROWS": 4, "JOINED_ROWS": 3, "RARE": 0}, {"_SLICE": 2, "_LOOK": 1}):
+        monkeypatch.setattr(sqlite_search, "_GAP", 0)
         for name, few in limits.items():
-            monkeypatch.setattr(sqlite_lists, name, few)
+            monkeypatch.setattr(lists, name, few)
         assert [all_of(ask, 2) for ask in asks] == whole == [all_of(ask, 50) for ask in asks]
     assert all(whole) or wanted.text == "nowhere"
 

@@ -18,8 +18,8 @@ from listener.match import Matcher, parse
 from listener.sentiment.scorer import DefaultScorer
 from listener.settings import SourceSettings
 from listener.sweep import Sweeper, SweepReport
+from storage.contract import Store
 from storage.records import stamp
-from storage.sqlite import SqliteStore
 from tests.conftest import NOW
 
 _WINDOW = timedelta(days=30)
@@ -58,7 +58,7 @@ class Forum:
 
 @dataclass
 class Place:
-    store: SqliteStore
+    store: Store
     forum: Forum = field(default_factory=Forum)
     time: datetime = NOW
 
@@ -83,7 +83,12 @@ class Place:
 
 
 @pytest.fixture
-def place(store: SqliteStore) -> Place:
+def store(either_store: Store) -> Store:
+    return either_store
+
+
+@pytest.fixture
+def place(store: Store) -> Place:
     return Place(store)
 
 

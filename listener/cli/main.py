@@ -26,6 +26,7 @@ _COMMANDS = {
     "demo": "demo",
     "pull": "pull",
     "run": "run",
+    "worker": "worker",
     "serve": "serve",
     "sweep": "sweep",
     "import": "archive",
@@ -41,9 +42,11 @@ _COMMANDS = {
     "advocates": "advocates",
     "questions": "questions",
     "sources": "sources",
+    "status": "status",
     "brands": "brands",
     "alerts": "alerts",
     "users": "users",
+    "migrate": "migrate",
 }
 """Command → the module beside this one that holds it, imported when asked for, so that `--help` is quick."""
 

@@ -17,13 +17,18 @@ from listener.report.news import news
 from listener.report.sending import alert_id, delivery_id, notice_of, raised
 from listener.schedule.daily import Timetable, due, period_before
 from listener.schedule.engine import Job
+from listener.schedule.tasks import Elsewhere
 from listener.settings import SentReportSettings
 from storage.records import Outgoing, moment
+from storage.records_states import RuleLook
 
 log = logging.getLogger(__name__)
 
 _AGAIN = timedelta(minutes=1)
 """Until what failed is tried again."""
+
+_LOOK = "report:"
+"""A report that is only sent when something changed is remembered among the rules that looked, by this and its name."""
 
 
 class Wanted(NamedTuple):
@@ -95,8 +100,8 @@ def _said(app: Any, earlier: Outgoing | None, now: Outgoing | None) -> tuple[str
 
 
 class Timetabled:
-    """The reports of the configuration that are sent at a local time. What was sent is known by its delivery, so that a
-    restart, or another process, sends nothing twice."""
+    """The reports of the configuration that are sent at a local time. What was sent is known by its delivery, and of
+    what was not the database knows that somebody looked: neither a restart nor another process does it twice."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -104,18 +109,45 @@ class Timetabled:
         self._not_before: dict[str, datetime] = {}
 
     def due(self, now: datetime) -> Iterator[Job]:
+        """What is not done yet; the same one again in a minute."""
         for one in self._app.config.settings.reports:
             day = due(_timetable(one), self._app.config.settings.zone, self._last.get(one.name), now)
-            if day is not None and self._not_before.get(one.name, now) <= now:
-                yield Job(f"report {one.name}", "report", partial(self._send, one, day))
+            if day is not None and self._not_before.get(one.name, now) <= now and not self._is_done(one, day):
+                self._not_before[one.name] = now + _AGAIN
+                yield Job(
+                    f"report {one.name}",
+                    "report",
+                    partial(self._send, one, day),
+                    "report",
+                    {"name": one.name, "day": day.isoformat()},
+                )
+
+    def send(self, name: str, day: str) -> None:
+        """What another process has found to be due. Raises Elsewhere for a report that is not in the configuration."""
+        one = next((one for one in self._app.config.settings.reports if one.name == name), None)
+        if one is None:
+            raise Elsewhere
+        self._send(one, date.fromisoformat(day))
 
     def _send(self, one: SentReportSettings, day: date) -> None:
-        self._not_before[one.name] = self._app.now() + _AGAIN
+        if self._is_done(one, day):
+            return
+        wanted = self._wanted(one, day)
+        sent = put_out(self._app, wanted, gather(self._app, wanted.since, wanted.until, wanted.brands))
+        log.info("the report %s of %s: %s.", one.name, day, "sent" if sent else "nothing changed, not sent")
+        if not sent:
+            self._app.store.fire([], [], [RuleLook(_LOOK + one.name, "", day.isoformat())])
+        self._last[one.name] = day
+
+    def _is_done(self, one: SentReportSettings, day: date) -> bool:
+        """By whichever process."""
         wanted = self._wanted(one, day)
         if wanted.since < wanted.until and not all(told(self._app, wanted).values()):
-            sent = put_out(self._app, wanted, gather(self._app, wanted.since, wanted.until, wanted.brands))
-            log.info("the report %s of %s: %s.", one.name, day, "sent" if sent else "nothing changed, not sent")
+            looked = RuleLook(_LOOK + one.name, "", day.isoformat())
+            if not (one.if_changed and looked in self._app.store.rule_looks()):
+                return False
         self._last[one.name] = day
+        return True
 
     def _wanted(self, one: SentReportSettings, day: date) -> Wanted:
         since, until = period_before(day, one.period, self._app.config.settings.zone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import click
 
@@ -11,6 +12,8 @@ from listener.cli.main import NOTHING_WORKED, PARTLY, opened, unknown
 from listener.cli.progress import Progress
 from listener.cli.relabelled import Tally
 from listener.rescore import Rescorer, Step
+from listener.schedule import crew
+from listener.schedule.tasks import Tasks
 
 _STEP = 200
 """Mentions in one go: the longest texts there are come to some tens of MB."""
@@ -25,12 +28,15 @@ def rescore_command(ctx: click.Context, brands: tuple[str, ...], dry_run: bool, 
     """Score stored mentions again that another scorer, or other word rules, judged; no alert is raised.
 
     May be stopped at any time: the next call goes on where this one was. A score that has not changed is left as it is.
+    With schedule.engine = "procrastinate" it only hands the work out to the workers.
     """
     with opened(ctx) as app:
         for brand in brands:
             if brand not in app.config.queries:
                 raise unknown("brand", brand, app.config.queries)
         rescorer = Rescorer(app.store, app.scorer, app.now)
+        if crew.is_crewed(app) and not dry_run:
+            return _hand_out(app, rescorer, dict.fromkeys(brands or app.config.queries), as_json)
         tally, alone = _walk(rescorer, dict.fromkeys(brands or app.config.queries), dry_run)
     if as_json:
         told = {"dry_run": dry_run, "finished": alone, "looked": tally.looked, "rescored": tally.rescored}
@@ -42,6 +48,19 @@ def rescore_command(ctx: click.Context, brands: tuple[str, ...], dry_run: bool, 
         return 0
     click.echo("another process is scoring again: the rest is left to it.", err=True)
     return PARTLY if tally.looked else NOTHING_WORKED
+
+
+def _hand_out(app: Any, rescorer: Rescorer, brands: Collection[str], as_json: bool) -> int:
+    """Workers do it, several stretches at a time."""
+    tasks, engine = Tasks(app), crew.engine(app)
+    jobs = [tasks.rescore(brand, *stretch) for brand in brands for stretch in rescorer.stretches(brand)]
+    handed_out = engine.submit_all(jobs)
+    engine.stop(0)
+    if as_json:
+        click.echo(json.dumps({"jobs": len(jobs), "handed_out": handed_out}))
+    else:
+        click.echo(f"{len(jobs):,} jobs for the workers, {handed_out:,} of them new; `listener worker` does them.")
+    return 0
 
 
 def _walk(rescorer: Rescorer, brands: Collection[str], dry_run: bool) -> tuple[Tally, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from jinja2 import Environment
@@ -13,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from listener.app import App
 from listener.config import Config
+from listener.vitals import Vitals
 from storage.contract import Store
 from storage.records_desk import Role, User
 
@@ -34,6 +36,10 @@ class Desk:
     @property
     def config(self) -> Config:
         return self.app.config
+
+    @cached_property
+    def vitals(self) -> Vitals:
+        return Vitals(self.app)
 
     @property
     def zone(self) -> tzinfo:

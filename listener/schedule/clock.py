@@ -36,7 +36,7 @@ class Clock:
                 self._tick()
                 self._trouble = ""
             except Exception as error:
-                if self._trouble != str(error):
+                if self._trouble != str(error) and not self._stopped:
                     log.error("%s", error)
                     log.debug("the tick failed", exc_info=True)
                 self._trouble = str(error)
@@ -44,7 +44,9 @@ class Clock:
     def start(self) -> None:
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """No further tick; the one under way ends."""
+    def stop(self, seconds: float) -> None:
+        """No further tick; the one under way has `seconds` to end."""
         self._stopped = True
-        self._scheduler.shutdown(wait=True)
+        self._scheduler.shutdown(wait=False)
+        if self._guard.acquire(timeout=seconds):
+            self._guard.release()

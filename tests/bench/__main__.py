@@ -7,6 +7,7 @@ from importlib import import_module
 
 NAMES = {
     "alerts": "finding spikes in a year of little talk, against mean + 3 sd (--quick)",
+    "capacity": "how many machines for how many watches, and what gives out first (--quick)",
     "desk": "the lists of the review desk over a million mentions, ten people and a pull at once (--quick)",
     "ingest": "pulling feeds, against the `reader` library",
     "score": "scoring, against bare vaderSentiment",
@@ -15,6 +16,7 @@ NAMES = {
     "match": "matching, against a regular expression",
     "nps": "the intervals of the implied NPS, against labels alone and against counting (--quick)",
     "report": "`listener nps` and `listener report` over a million mentions (--quick)",
+    "scale": "1, 2 and 4 workers on one PostgreSQL, and one worker on PostgreSQL against SQLite (--quick)",
     "stories": "telling stories apart, against an exact hash",
 }
 

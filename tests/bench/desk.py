@@ -3,9 +3,9 @@
 What is measured is the server's time for an answer, first line of the request to last byte; beside it the processor's
 time for it. The last lines say how long anybody had to wait for a processor meanwhile. Everybody reads for `pause` seconds (on average) before they
 ask again; one line says how much the same desk answers when nobody reads. The database is made anew, or, with a
-folder, made there once and used again:
+folder, made there once and used again; with --postgres it is moved there first:
 
-`python -m tests.bench desk [--quick] [folder=…] [seconds=40] [pause=0.5] [pull=200]`
+`python -m tests.bench desk [--quick] [--postgres] [folder=…] [seconds=40] [pause=0.5] [pull=200]`
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import json
 import os
 import random
 import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from tests.bench.desk_served import FIGURES, KIND, PASSWORD
+from tests.bench.desk_served import FIGURES, KIND, PASSWORD, opened
+from tests.bench.on_postgres import moved
 
 PEOPLE = 10
 _MARKS = {"queue": (0.99, 60.0), "search": (0.95, 80.0)}
@@ -93,7 +93,8 @@ def run(*given: str) -> str:
         if not (folder / "listener.toml").exists():
             subprocess.run([*_child("fill", folder), str(mentions), str(PEOPLE)], check=True)
         made, pause = time.perf_counter() - started, float(options.get("pause", 0.5))
-        with _running(_child("serve", folder)) as server:
+        place = moved(folder) if "--postgres" in options else nullcontext(folder)
+        with place as folder, _running(_child("serve", folder)) as server:
             port = int(server.stdout.readline())
             found = _measured(folder, port, float(options.get("seconds", 40)), pause, options.get("pull", "200"))
     about = f"{mentions:,} mentions, made in {made:.0f} s; {PEOPLE} people, {pause:g} s between their pages; "
@@ -106,7 +107,7 @@ def _measured(folder: Path, port: int, seconds: float, pause: float, pull: str) 
         _phase(port, cookies, min(seconds / 4, 5), pause)  # each thread opens its connection
         calm = _phase(port, cookies, seconds, pause)
         stretch = json.loads(_last_word(waiting))
-        by_key = _by_key(folder / "listener.db")
+        by_key = _by_key(folder)
         busy = _phase(port, cookies, seconds / 4, 0)
         return _Measured(calm, busy, by_key, sorted(stretch), _last_word(pulling))
 
@@ -142,16 +143,17 @@ def _at(ranked: Sequence[float], part: float) -> float:
     return ranked[min(int(len(ranked) * part), len(ranked) - 1)]
 
 
-def _by_key(path: Path) -> float:
-    connection = sqlite3.connect(path)
-    (most,) = connection.execute("SELECT MAX(seq) FROM mentions").fetchone()
-    taken, statement = [], f"SELECT * FROM mentions WHERE seq IN ({', '.join('?' * 50)})"
-    for _ in range(200):
-        keys = [random.randrange(most) for _ in range(50)]
-        started = time.thread_time()
-        connection.execute(statement, keys).fetchall()
-        taken.append(1000 * (time.thread_time() - started))
-    connection.close()
+def _by_key(folder: Path) -> float:
+    app = opened(folder)
+    with app.store.side.read() as connection:
+        (most,) = connection.execute("SELECT MAX(seq) FROM mentions").fetchone()
+        taken, statement = [], f"SELECT * FROM mentions WHERE seq IN ({', '.join('?' * 50)})"
+        for _ in range(200):
+            keys = [random.randrange(most) for _ in range(50)]
+            started = time.thread_time()
+            connection.execute(statement, keys).fetchall()
+            taken.append(1000 * (time.thread_time() - started))
+    app.close()
     return _at(sorted(taken), 0.5)
 
 

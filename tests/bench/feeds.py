@@ -115,10 +115,10 @@ def _sentence(chance: random.Random, named: str) -> str:
 
 
 @lru_cache(maxsize=200_000)
-def _entry(feed: int, number: int) -> str:
-    """About 880 bytes; every second entry names one of the 1,000 terms."""
+def _entry(feed: int, number: int, naming: float = 0.5) -> str:
+    """About 880 bytes; this share of entries names one of the 1,000 terms."""
     chance = random.Random(f"{feed}:{number}")
-    named = chance.choice(TERMS) if chance.random() < 0.5 else ""
+    named = chance.choice(TERMS) if chance.random() < naming else ""
     sentences = [_sentence(chance, named if n == 1 else "") for n in range(6)]
     html = (
         f'<p>{sentences[0]} {sentences[1]}</p><p><a href="https://news.example/{feed}/{number}?a=1&amp;b=2">More</a> '
@@ -133,13 +133,13 @@ def _entry(feed: int, number: int) -> str:
     )
 
 
-def body(feed: int, version: int) -> bytes:
+def body(feed: int, version: int, entries: int = ENTRIES, naming: float = 0.5) -> bytes:
     """Version 0, and each next one with 10 % of the entries new, the newest first."""
-    newest = ENTRIES + version * ENTRIES * NEW_SHARE // 100
-    entries = "".join(_entry(feed, number) for number in range(newest - 1, newest - ENTRIES - 1, -1))
+    newest = entries + version * entries * NEW_SHARE // 100
+    items = "".join(_entry(feed, number, naming) for number in range(newest - 1, newest - entries - 1, -1))
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><rss version="2.0"><channel><title>Feed {feed}</title>'
-        f"<link>https://news.example/{feed}</link><description>Invented</description>{entries}</channel></rss>"
+        f"<link>https://news.example/{feed}</link><description>Invented</description>{items}</channel></rss>"
     ).encode()
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 ENTRIES = 10
+Body = Callable[[int, int], bytes]
+"""(feed, version) → what is answered; a function that another process can import."""
 
 
 class Visit(NamedTuple):
@@ -27,9 +29,9 @@ class Visit(NamedTuple):
 class _Host(asyncio.Protocol):
     """One connection to one port. All that a request takes is a head: there is no body."""
 
-    def __init__(self, state: _HostState, log: list[Visit]) -> None:
+    def __init__(self, state: _HostState, web: _Web) -> None:
         self._state = state
-        self._log = log
+        self._web = web
         self._read = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -43,28 +45,42 @@ class _Host(asyncio.Protocol):
         head, self._read = self._read, b""
         state = self._state
         feed = int(head.split(b" ", 2)[1].lstrip(b"/"))
-        self._log.append(Visit(feed, time.time(), time.monotonic() - state.answered_at, state.answering))
+        self._web.log.append(Visit(feed, time.time(), time.monotonic() - state.answered_at, state.answering))
         state.answering = True
-        asyncio.get_running_loop().call_later(state.takes, self._answer, feed, b'"1"' in head)
+        asyncio.get_running_loop().call_later(self._web.takes, self._answer, feed, self._web.tag in head)
 
     def _answer(self, feed: int, known: bool) -> None:
-        body = b"" if known else _body(feed)
+        body = b"" if known else self._web.body(feed, self._web.version)
         status = b"304 Not Modified" if known else b"200 OK\r\nContent-Type: application/rss+xml"
         length = b"" if known else b"\r\nContent-Length: %d" % len(body)
         self._state.answering = False
         # Before the first byte goes out: whoever asks has the end of the answer later than this.
         self._state.answered_at = time.monotonic()
-        self._transport.write(b"HTTP/1.1 " + status + b'\r\nETag: "1"' + length + b"\r\n\r\n" + body)
+        self._transport.write(b"HTTP/1.1 " + status + b"\r\nETag: " + self._web.tag + length + b"\r\n\r\n" + body)
 
 
 class _HostState:
-    def __init__(self, takes: float) -> None:
-        self.takes = takes
+    def __init__(self) -> None:
         self.answered_at = float("-inf")
         self.answering = False
 
 
-def _body(feed: int) -> bytes:
+class _Web:
+    """What all hosts share."""
+
+    def __init__(self, takes: float, body: Body) -> None:
+        self.takes = takes
+        self.body = body
+        self.log: list[Visit] = []
+        self.version = 0
+
+    @property
+    def tag(self) -> bytes:
+        return b'"%d"' % self.version
+
+
+def ten_notes(feed: int, version: int) -> bytes:
+    """The same in each version."""
     entries = "".join(
         f"<item><guid>{feed}-{n}</guid><link>https://news.example/{feed}/{n}</link><title>Note {n}</title>"
         f"<pubDate>{formatdate(1_790_000_000 + 60 * n)}</pubDate><description>Acme is great, says {feed}.</description></item>"
@@ -73,24 +89,27 @@ def _body(feed: int) -> bytes:
     return f'<?xml version="1.0"?><rss version="2.0"><channel><title>{feed}</title>{entries}</channel></rss>'.encode()
 
 
-async def _serve(hosts: int, takes: float, pipe: Connection) -> None:
+async def _serve(hosts: int, web: _Web, pipe: Connection) -> None:
     loop = asyncio.get_running_loop()
-    log: list[Visit] = []
     ports = []
     for _ in range(hosts):
-        state = _HostState(takes)
-        server = await loop.create_server(lambda state=state: _Host(state, log), "127.0.0.1", 0)  # type: ignore[misc]
+        state = _HostState()
+        server = await loop.create_server(lambda state=state: _Host(state, web), "127.0.0.1", 0)  # type: ignore[misc]
         ports.append(server.sockets[0].getsockname()[1])
     pipe.send(ports)
     stopped = asyncio.Event()
 
     def asked() -> None:
         try:
-            if pipe.recv() == "count":
-                pipe.send(len(log))
+            what = pipe.recv()
+            if what == "count":
+                pipe.send(len(web.log))
+            elif what == "log":
+                pipe.send(web.log.copy())
+                web.log.clear()
             else:
-                pipe.send(log.copy())
-                log.clear()
+                web.version = what
+                pipe.send(what)
         except EOFError:
             stopped.set()
 
@@ -98,13 +117,14 @@ async def _serve(hosts: int, takes: float, pipe: Connection) -> None:
     await stopped.wait()
 
 
-def _run(hosts: int, takes: float, pipe: Connection) -> None:
-    asyncio.run(_serve(hosts, takes, pipe))
+def _run(hosts: int, takes: float, body: Body, pipe: Connection) -> None:
+    asyncio.run(_serve(hosts, _Web(takes, body), pipe))
 
 
 class Hosts:
-    def __init__(self, ports: list[int], pipe: Connection) -> None:
+    def __init__(self, ports: list[int], pipe: Connection, pid: int) -> None:
         self.ports = ports
+        self.pid = pid
         self._pipe = pipe
 
     def url(self, feed: int) -> str:
@@ -122,19 +142,24 @@ class Hosts:
         log: list[Visit] = self._asked("log")
         return log
 
-    def _asked(self, what: str) -> Any:
+    def show(self, version: int) -> None:
+        """From now on; who knows another one gets no 304."""
+        self._asked(version)
+
+    def _asked(self, what: str | int) -> Any:
         self._pipe.send(what)
         return self._pipe.recv()
 
 
 @contextmanager
-def serving(hosts: int, takes: float) -> Iterator[Hosts]:
+def serving(hosts: int, takes: float, body: Body = ten_notes) -> Iterator[Hosts]:
     """`hosts` ports; each answer takes `takes` seconds."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(hosts, takes, theirs), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(hosts, takes, body, theirs), daemon=True)
     process.start()
+    assert process.pid is not None
     try:
-        yield Hosts(ours.recv(), ours)
+        yield Hosts(ours.recv(), ours, process.pid)
     finally:
         process.terminate()
         process.join()

@@ -66,6 +66,14 @@ def run(events: str = "50000", rounds: str = "3") -> str:
     return "\n".join(lines)
 
 
+def seconds_each(events: int, folder: Path) -> float:
+    """Of a processor for every event of such a stream, heard once; `folder` is made."""
+    with _served(events) as (stream, expected):
+        ours = _measured("ours", stream, folder)
+    _check(ours, expected)
+    return float(ours["seconds"]) / events
+
+
 def _check(ours: dict[str, Any], expected: dict[str, int]) -> None:
     found = {name: ours[name] for name in expected}
     if found != expected:

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from tests.bench.archives import DAYS
+from tests.bench.on_postgres import moved
 
 _MARKS = {"nps": 1.0, "report": 3.0}
 _MEMORY = 300
@@ -32,21 +34,26 @@ class _Taken(NamedTuple):
     memory: float
 
 
-def run(option: str = "", rounds: str = "3") -> str:
-    """The table; `--quick` for a tenth of the mentions."""
-    large = 100_000 if option == "--quick" else 1_000_000
+def run(*given: str) -> str:
+    """The table; `--quick` for a tenth of the mentions, `--postgres` for archives that were moved there, `rounds=3`,
+    and `folder=…` to keep the archives for another time."""
+    options = dict(one.partition("=")[::2] for one in given)
+    large, rounds = 100_000 if "--quick" in options else 1_000_000, int(options.get("rounds", 3))
     now = datetime.now(UTC)
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        configs = {mentions: _made(Path(folder) / str(mentions), mentions, now) for mentions in (large // 10, large)}
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as servers:
+        folder, started = Path(options.get("folder", scratch)), time.perf_counter()
+        configs = {}
+        for mentions in (large // 10, large):
+            place = _made(folder / str(mentions), mentions, now)
+            configs[mentions] = servers.enter_context(moved(place)) if "--postgres" in options else place
         made = time.perf_counter() - started
-        start = _row("start-up alone", [_listener("--version") for _ in range(int(rounds))])
+        start = _row("start-up alone", [_listener("--version") for _ in range(rounds)])
         taken: dict[tuple[str, int, int], list[_Taken]] = {}
-        for _ in range(int(rounds)):
-            for mentions, config in configs.items():
+        for _ in range(rounds):
+            for mentions, place in configs.items():
                 for days in (7, DAYS):
                     for command in _MARKS:
-                        one = _listener("-c", str(config), command, "--since", f"{days}d")
+                        one = _listener("-c", str(place / "listener.toml"), command, "--since", f"{days}d")
                         taken.setdefault((command, mentions, days), []).append(one)
     lines = [f"{large:,} mentions over {DAYS} days, made in {made:.0f} s; load {os.getloadavg()[0]:.1f}", ""]
     lines += [f"{'':<44}{'median s':>9}{'best s':>8}{'CPU s':>7}{'MB':>6}", start]
@@ -62,9 +69,10 @@ def run(option: str = "", rounds: str = "3") -> str:
 
 def _made(folder: Path, mentions: int, now: datetime) -> Path:
     """By another process: a child's peak memory begins at its parent's."""
-    command = [sys.executable, "-m", "tests.bench.archives", str(folder), str(mentions), now.isoformat()]
-    subprocess.run(command, check=True)
-    return folder / "listener.toml"
+    if not folder.exists():
+        command = [sys.executable, "-m", "tests.bench.archives", str(folder), str(mentions), now.isoformat()]
+        subprocess.run(command, check=True)
+    return folder
 
 
 def _row(name: str, rows: list[_Taken]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 from datetime import timedelta
@@ -12,11 +13,15 @@ from hypothesis import strategies as st
 
 from storage.contract import Store
 from storage.records import Arrival, Bookmark, DeliveryState, Mention, PageCount, Post, Score, Yield, mention_id, stamp
+from storage.records_desk import Filter
 from storage.records_scoring import Calibration, Rescored, Review, WordRule
 from storage.records_sweep import Sweep
 from tests.conftest import NOW
 from tests.made import AT, ago, alert, arrival, author, mention, post, run, watch
 
+_NOBODYS = ("a\0b", "\ud800", "x\udfff'\\\\", '%_"?')
+_NOT_ASKED = {"place", "side", "claim", "note_login", "told_in_digest", "hold", "set_standing", "volumes"}
+"""What takes no text that a reader wrote, only such as the store gave; and one that is asked by itself."""
 _FAR = ("2000-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z")
 
 
@@ -41,7 +46,38 @@ def _review(source_id: str, number: int, *, brand: str = "Acme", label: str = "p
     return Review(str(number), of, label, "ann", stamp(NOW + timedelta(minutes=number)), "audit", 0.25)
 
 
+def _asking(name: str, text: str) -> list[Any] | None:
+    """Arguments of a method of the Store's with `text` wherever a text goes; None where it takes more than texts."""
+    given: list[Any] = []
+    for its, parameter in itertools.islice(inspect.signature(getattr(Store, name)).parameters.items(), 1, None):
+        kind = str(parameter.annotation)
+        if parameter.kind is parameter.KEYWORD_ONLY or (kind != "str" and parameter.default is not parameter.empty):
+            break
+        if kind not in ("str", "Sequence[str]", "int", "Filter"):
+            return None
+        if kind == "str" and (its.endswith("day") or its in ("since", "until", "now", "before", "known_by")):
+            given.append(AT[:10] if its.endswith("day") else AT)
+        elif kind == "Filter":
+            given.append(Filter(*[(text,)] * 5, text, None, "", "", text))
+        else:
+            given.append({"str": text, "Sequence[str]": [text, text], "int": 5}[kind])
+    return given
+
+
 class StoreContract:
+    def test_any_text_may_be_asked_for(self, store: Store) -> None:
+        store.add_page([arrival("1", handle="ann")], AT)
+        asked = set()
+        for name in sorted(name for name in dir(Store) if not name.startswith("_") and name not in _NOT_ASKED):
+            for text in _NOBODYS:
+                given = _asking(name, text)
+                if given:
+                    asked.add(name)
+                    found = getattr(store, name)(*given)
+                    assert not inspect.isgenerator(found) or list(found) == [], name
+                store.note_login(text, text, AT, good=False)
+        assert len(asked) >= 50, asked
+
     # -- watches
 
     def test_watches_keep_their_memory_when_the_configuration_is_read_again(self, store: Store) -> None:
@@ -396,7 +432,11 @@ class StoreContract:
         store.add_page([arrival("1", text="Acme is dreadful", fingerprint="f2")], AT)
         assert (len(store.search("great")), len(store.search("dreadful"))) == (0, 1)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     @given(st.text(max_size=30))
     def test_any_text_is_a_search_and_none_is_a_statement(self, store: Store, text: str) -> None:
         assert isinstance(store.search(text.encode("utf-8", "replace").decode()), list)

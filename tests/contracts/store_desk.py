@@ -400,7 +400,11 @@ class DeskContract:
         assert listed(store, text='"', since=ago(hours=3)) == [] == listed(store, text='"')
         assert shown(store.queue(Filter(text='"'), AT)) == []
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     @given(text=st.text(max_size=20), after=st.text(max_size=30))
     def test_any_text_and_any_place_are_valid(self, store: Store, text: str, after: str) -> None:
         store.mentions(Filter(text=text), after)
@@ -408,7 +412,11 @@ class DeskContract:
         store.mentions(ANY, after)
         store.queue(ANY, AT, after)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=25,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     @given(
         posts=st.lists(
             st.tuples(st.integers(0, 5), st.sampled_from("abc"), st.sampled_from(["detractor", "promoter"])),

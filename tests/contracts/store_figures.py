@@ -42,7 +42,11 @@ class FiguresContract:
         assert store.volumes("Acme", [_at(0), _at(24)]) == [{"promoter": 1}]
         assert store.volumes("Acme", [_at(0), _at(4)]) == [{"promoter": 1}]
 
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(
+        max_examples=25,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+        deadline=None,
+    )
     @given(edges=st.lists(_HOURS, min_size=2, max_size=9, unique=True).map(sorted))
     def test_volumes_lose_and_double_nothing(self, store: Store, edges: list[int]) -> None:
         store.add_page([arrival(str(hour), at=_at(hour + 0.5)) for hour in range(24 * 8)], AT)

@@ -62,7 +62,11 @@ class EstimatingContract:
         store.add_page([Arrival(gone, made.author, ())], AT)
         assert store.tallies("Acme", *ALL) == []
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=20,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     @given(
         hours=st.lists(st.integers(0, 96 * 60), max_size=8),
         since=st.integers(0, 96 * 60),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from storage.contract import Store
-from storage.records_tokens import Token
+from storage.records_tokens import Late, Token
 from tests.contracts.store_desk import id_of
 from tests.made import AT, ago, alert, arrival, audit, review, run, user, watch
+
+LATE = (("late", 3), ("later", 2), ("closed", 8), ("early", -1))
+"""Watches, and how many hours ago each was due."""
 
 
 def token(number: int = 1, owner: str = "ann") -> Token:
@@ -95,3 +98,25 @@ class TokensContract:
         assert found.raised_at == min(late.raised_at, early.raised_at)
         store.record_attempt(its.id, "sent", AT, "", AT)
         assert store.figures().deliveries == {"sent": 1, "waiting": 1}
+
+    def test_figures_count_what_is_stored(self, store: Store) -> None:
+        assert store.figures()[3:] == (0, 0, 0)
+        store.add_page([arrival("1"), arrival("2")], AT)
+        store.add_page([arrival("2"), arrival("3")], AT)
+        store.add_alerts([alert(1)])
+        assert store.figures()[3:] == (3, 3, 1)
+
+    def test_what_should_have_been_asked_is_told_by_kind(self, store: Store) -> None:
+        late, later, closed, early = (watch(name, next_due=ago(hours=hours)) for name, hours in LATE)
+        other = watch("forum", kind="discourse", next_due=ago(hours=5))
+        store.sync_watches([late, later, closed, early, other, watch("gone", next_due=ago(hours=9))])
+        store.sync_watches([late, later, closed, early, other])
+        store.finish_run(run(closed), ago(hours=8), closed="gone for good")
+        assert store.late_watches(AT) == [Late("discourse", 1, ago(hours=5)), Late("feed", 2, ago(hours=3))]
+        assert store.late_watches(ago(hours=5)) == [Late("discourse", 1, ago(hours=5))]
+        assert store.late_watches(ago(hours=99)) == []
+
+    def test_a_database_has_a_size(self, store: Store) -> None:
+        before = store.size()
+        store.add_page([arrival(str(number), text=" ".join(map(str, range(20_000)))) for number in range(10)], AT)
+        assert store.size() > before > 10_000

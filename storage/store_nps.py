@@ -1,8 +1,7 @@
-"""The part of the SQLite store for those who estimate."""
+"""The part of the store for those who estimate."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import count
@@ -10,7 +9,7 @@ from typing import Any, Literal
 
 from storage import sql_nps, sql_pull
 from storage.contract_nps import ECHOING, Frame
-from storage.pages import CHUNK
+from storage.pages import CHUNK, Connection
 from storage.records import Author, Mention, Post, mentions_of, moment, stamp, voice_of
 from storage.records_nps import (
     Audit,
@@ -33,7 +32,7 @@ from storage.records_nps import (
 from storage.records_scoring import Review
 from storage.windows import by_days, gaps, votes, whole_days
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 _STORIES = "stories"
 """The sweep whose position is the last post that has its story."""
 
@@ -41,7 +40,7 @@ _AUDIT, _DRAW, _MENTION, _POST, _AUTHOR = (len(r._fields) for r in (Audit, Draw,
 _BALLOTS = len(Ballots._fields) - 1
 
 
-class SqliteNps:
+class NpsStore:
     """`storage.contract_nps.Estimating` on connections that `_read` and `_write` open."""
 
     _read: _Open
@@ -56,14 +55,14 @@ class SqliteNps:
 
     def ballots(self, brand: str, since: str, until: str, by: Literal["", "source", "language"] = "") -> list[Ballots]:
         statement = sql_nps.ballots(by, voice_by_voice=not by and self._has_most(brand, since, until))
-        rows = self._sorted_in_files(statement, (brand, since, until))
+        rows = self._sorted(statement, (brand, since, until))
         return [Ballots._make(row) for row in rows if row[1]]
 
     def counted(self, brand: str, since: str, until: str) -> tuple[Ballots | None, list[Variant]]:
         scored = [tally for tally in self.tallies(brand, since, until) if tally.label]
         kinds = {tally.left_out for tally in scored}
         wanted, statement = sql_nps.counted(kinds, voice_by_voice=self._has_most(brand, since, until))
-        (row,) = self._sorted_in_files(statement, (brand, since, until))
+        (row,) = self._sorted(statement, (brand, since, until))
         ballots = Ballots("", *row[:_BALLOTS]) if row[0] else None
         by_voice = {one: row[start : start + 2] for start, one in zip(count(_BALLOTS, 2), wanted, strict=False)}
         made = []
@@ -98,18 +97,10 @@ class SqliteNps:
             rows = connection.execute(statement, values)
             return [Speaker(Author._make(row[:_AUTHOR]), *row[_AUTHOR:]) for row in rows]
 
-    def _sorted_in_files(self, statement: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
-        """For statements that sort numbers of all mentions, and nothing anybody wrote: in slices that fit the
-        processor's cache it takes half the time of sorting all in memory. Where no file can be made, in memory."""
+    def _sorted(self, statement: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """All rows of a statement that sorts numbers of all mentions, and nothing anybody wrote."""
         with self._read() as connection:
-            try:
-                connection.execute("PRAGMA temp_store = FILE")
-                return connection.execute(statement, values).fetchall()
-            except sqlite3.OperationalError:
-                connection.execute("PRAGMA temp_store = MEMORY")
-                return connection.execute(statement, values).fetchall()
-            finally:
-                connection.execute("PRAGMA temp_store = MEMORY")
+            return connection.execute(statement, values).fetchall()
 
     # -- auditing
 
@@ -276,7 +267,7 @@ class SqliteNps:
             return [StoredReport._make(row) for row in connection.execute(sql_nps.REPORTS, (limit,))]
 
 
-def _mark_echoes(connection: sqlite3.Connection, told: Told) -> int:
+def _mark_echoes(connection: Connection, told: Told) -> int:
     echoes = 0
     its = connection.execute(sql_nps.ITS_MENTIONS, mentions_of(told.post_id)).fetchall()
     for mention_id, seq, author_id, at in its:

@@ -1,8 +1,7 @@
-"""The part of the SQLite store for the dashboard and the report."""
+"""The part of the store for the dashboard and the report."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,13 +9,14 @@ from datetime import timedelta
 from itertools import pairwise
 
 from storage import sql_figures
+from storage.pages import Connection
 from storage.records import moment
 from storage.records_figures import Answered, Saying
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 
 
-class SqliteFigures:
+class FiguresStore:
     """`storage.contract_figures.Figuring` on connections that `_read` opens."""
 
     _read: _Open
@@ -60,7 +60,7 @@ def _nearest_midnight(edge: str) -> str:
     return (moment(edge) + timedelta(hours=12)).strftime("%Y-%m-%d")
 
 
-def _beyond(connection: sqlite3.Connection, brand: str, midnight: str, edge: str) -> Counter[str]:
+def _beyond(connection: Connection, brand: str, midnight: str, edge: str) -> Counter[str]:
     """By label, what is between a midnight and an edge: less than nothing where the edge comes first."""
     sign = 1 if midnight < edge else -1
     between = (brand, min(midnight, edge), max(midnight, edge))

@@ -1,20 +1,20 @@
-"""The part of the SQLite store for what rules remember and look at."""
+"""The part of the store for what rules remember and look at."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from storage import pages, sql_states
+from storage.pages import Connection
 from storage.records import Alert, Delivery, Run
 from storage.records_figures import Saying
 from storage.records_states import DayCount, RuleLook, RuleState, Snooze
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 
 
-class SqliteStates:
+class StatesStore:
     """`storage.contract_states.Judging` on connections that `_read` and `_write` open."""
 
     _read: _Open

@@ -1,23 +1,23 @@
-"""The part of the SQLite store for rules that look at what is stored."""
+"""The part of the store for rules that look at what is stored."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Set
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from storage import sql_rules
+from storage.pages import Connection
 from storage.records import moment, stamp
 from storage.records_rules import HeardHour, HourCount, Said
 
 HEARD_LONGER = timedelta(days=60)
 """So much longer than a run itself is remembered which hours were heard: rules are tried on the past."""
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 
 
-class SqliteRules:
+class RulesStore:
     """`storage.contract_rules.Ruling` on connections that `_read` and `_write` open."""
 
     _read: _Open

@@ -1,8 +1,7 @@
-"""The part of the SQLite store for those who look after people."""
+"""The part of the store for those who look after people."""
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +9,8 @@ from contextlib import AbstractContextManager, closing
 from typing import NamedTuple
 
 from storage import pages, sql_people
+from storage.lists import items_of
+from storage.pages import Connection
 from storage.records import Author
 from storage.records_desk import Case, Item
 from storage.records_people import (
@@ -23,9 +24,8 @@ from storage.records_people import (
     TurnedPage,
 )
 from storage.sql_desk import CASE, marks
-from storage.sqlite_lists import items_of
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 
 _CANDIDATES, _DEEDS, _LATER = 400, 100, 50
 _READ = 20_000
@@ -60,7 +60,7 @@ class _Asked(NamedTuple):
     until: str
 
 
-class SqlitePeople:
+class PeopleStore:
     """`storage.contract_people.Befriending` on connections that `_read` and `_write` open."""
 
     _read: _Open
@@ -154,7 +154,7 @@ class _Deeds:
     """What `voices` did for a brand in a window, of each the newest, every one looked up once. Each has at most so many
     deeds; those with the most come first."""
 
-    def __init__(self, connection: sqlite3.Connection, asked: _Asked, voices: Mapping[int, int]) -> None:
+    def __init__(self, connection: Connection, asked: _Asked, voices: Mapping[int, int]) -> None:
         self._connection = connection
         self.asked = asked
         self.voices = voices
@@ -184,7 +184,7 @@ class _Deeds:
 
 
 def _people(
-    connection: sqlite3.Connection,
+    connection: Connection,
     deeds: _Deeds,
     of: Callable[[int], list[_Deed]],
     threads: int,
@@ -218,7 +218,7 @@ def _place(deeds: Sequence[_Deed], opted_out: bool) -> str:
     return f"{opted_out:d}~{fewest:05}~{deeds[0].at.translate(_BACKWARDS)}~{deeds[0].author_id}"
 
 
-def _persons(connection: sqlite3.Connection, deeds: _Deeds, found: Sequence[_Found]) -> list[Person]:
+def _persons(connection: Connection, deeds: _Deeds, found: Sequence[_Found]) -> list[Person]:
     authors = _authors(connection, [one.deeds[0].author_id for one in found])
     items = _items(connection, [one.deeds[0].mention_id for one in found])
     notes: dict[str, list[AuthorNote]] = defaultdict(list)
@@ -245,7 +245,7 @@ def _persons(connection: sqlite3.Connection, deeds: _Deeds, found: Sequence[_Fou
     return people
 
 
-def _turned(connection: sqlite3.Connection, brand: str, rows: Iterable[tuple[str, str, int]], limit: int) -> TurnedPage:
+def _turned(connection: Connection, brand: str, rows: Iterable[tuple[str, str, int]], limit: int) -> TurnedPage:
     found: list[Turned] = []
     place = ""
     for read, (answered_at, mention_id, voice) in enumerate(rows):
@@ -258,7 +258,7 @@ def _turned(connection: sqlite3.Connection, brand: str, rows: Iterable[tuple[str
     return TurnedPage(found, "")
 
 
-def _turn(connection: sqlite3.Connection, brand: str, answered_at: str, mention_id: str, voice: int) -> Turned | None:
+def _turn(connection: Connection, brand: str, answered_at: str, mention_id: str, voice: int) -> Turned | None:
     later = connection.execute(sql_people.LATER, (voice, brand, answered_at, _LATER)).fetchall()
     if not later or any(label == "detractor" for _, label in later):
         return None
@@ -274,7 +274,7 @@ def _turn(connection: sqlite3.Connection, brand: str, answered_at: str, mention_
     return Turned(author, case, items[mention_id], items[later[0][0]], len(later))
 
 
-def _authors(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Author]:
+def _authors(connection: Connection, ids: Sequence[str]) -> dict[str, Author]:
     found: dict[str, Author] = {}
     for some in _slices(ids):
         rows = connection.execute(sql_people.AUTHORS.format(marks=marks(some)), some)
@@ -282,12 +282,12 @@ def _authors(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Au
     return found
 
 
-def _notes(connection: sqlite3.Connection, author_ids: Sequence[str], brand: str) -> list[AuthorNote]:
+def _notes(connection: Connection, author_ids: Sequence[str], brand: str) -> list[AuthorNote]:
     statement = sql_people.NOTES.format(marks=marks(author_ids))
     return [AuthorNote._make(row) for row in connection.execute(statement, (*author_ids, brand))]
 
 
-def _items(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Item]:
+def _items(connection: Connection, ids: Sequence[str]) -> dict[str, Item]:
     found: dict[str, Item] = {}
     for some in _slices(ids):
         found |= items_of(connection, some)

@@ -1,20 +1,20 @@
-"""The part of the SQLite store for those who score again, label and calibrate."""
+"""The part of the store for those who score again, label and calibrate."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from storage import sql_pull, sql_scoring
+from storage.pages import Connection
 from storage.records import Mention, Post
 from storage.records_scoring import Calibration, Labelled, Rescored, Review, Stale, WordRule
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 _REVIEW, _MENTION = len(Review._fields), len(Mention._fields)
 
 
-class SqliteScoring:
+class ScoringStore:
     """`storage.contract.Scoring` on connections that `_read` and `_write` open."""
 
     _read: _Open

@@ -1,44 +1,46 @@
-"""The part of the SQLite store for those who work at the review desk."""
+"""The part of the store for those who work at the review desk."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from storage import pages, sql_desk, sqlite_lists
+from storage import lists, pages, sql_desk
+from storage.pages import Connection
 from storage.records import Author, Score, mentions_of
 from storage.records_desk import Case, CaseEvent, Filter, Item, Page, Reminder, Session, User, View, Whole
 from storage.records_scoring import Review
 from storage.sql_scoring import ADD_REVIEW
+from storage.words import Words
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 
 _RELATED = 20
 _CLAIM: dict[str, object] = {"claimed_by": "", "claimed_until": None}
 
 
-class SqliteDesk:
+class DeskStore:
     """`storage.contract_desk.Desking` on connections that `_read` and `_write` open."""
 
     _read: _Open
     _write: _Open
+    _words: Words
 
     # -- looking
 
     def queue(self, wanted: Filter, now: str, after: str = "", limit: int = 50, audits: int = 10) -> Page:
         with self._read() as connection:
-            return sqlite_lists.queue(connection, wanted, now, after, limit, audits)
+            return lists.queue(connection, self._words, wanted, now, after, limit, audits)
 
     def mentions(self, wanted: Filter, after: str = "", limit: int = 50) -> Page:
         with self._read() as connection:
-            return sqlite_lists.mentions(connection, wanted, after, limit)
+            return lists.mentions(connection, self._words, wanted, after, limit)
 
     def whole(self, mention_id: str) -> Whole | None:
         with self._read() as connection:
-            item = sqlite_lists.items_of(connection, [mention_id]).get(mention_id)
+            item = lists.items_of(connection, [mention_id]).get(mention_id)
             return item and _whole(connection, item)
 
     def open_counts(self, now: str) -> Mapping[tuple[str, str], int]:
@@ -101,7 +103,7 @@ class SqliteDesk:
     def overdue(self, now: str, limit: int = 100) -> list[Item]:
         with self._read() as connection:
             ids = _ids(connection, sql_desk.OVERDUE, (now, now, limit))
-            items = sqlite_lists.items_of(connection, ids)
+            items = lists.items_of(connection, ids)
             return [items[its_id] for its_id in ids]
 
     def remind(self, reminders: Sequence[Reminder], now: str) -> int:
@@ -182,7 +184,7 @@ class SqliteDesk:
             return connection.execute(statement, values).rowcount
 
 
-def _case(connection: sqlite3.Connection, mention_id: str) -> Case | None:
+def _case(connection: Connection, mention_id: str) -> Case | None:
     row = connection.execute(sql_desk.CASE, (mention_id,)).fetchone()
     return row and Case._make(row)
 
@@ -199,16 +201,16 @@ def _is_held(case: Case, event: CaseEvent) -> bool:
     return case.claimed_by not in ("", event.who) and (case.claimed_until or "") > event.happened_at
 
 
-def _whole(connection: sqlite3.Connection, item: Item) -> Whole:
+def _whole(connection: Connection, item: Item) -> Whole:
     mention, post = item.mention, item.post
     related = {
         "by_author": _ids(connection, sql_desk.BY_VOICE, (mention.id, mention.voice)) if mention.author_id else [],
-        "in_thread": _ids(connection, sql_desk.IN_THREAD, (post.thread, post.kind, post.id)),
-        "alike": _ids(connection, sql_desk.TOLD_AGAIN, (post.story, post.id)),
+        "in_thread": _ids(connection, sql_desk.IN_THREAD, (post.thread, post.kind, post.id)) if post.thread else [],
+        "alike": _ids(connection, sql_desk.TOLD_AGAIN, (post.story, post.id)) if post.story else [],
     }
     if post.story not in ("", post.id):
         related["alike"] += _ids(connection, sql_desk.TOLD_FIRST, mentions_of(post.story))
-    items = sqlite_lists.items_of(connection, [its_id for ids in related.values() for its_id in ids])
+    items = lists.items_of(connection, [its_id for ids in related.values() for its_id in ids])
     author = connection.execute(sql_desk.AUTHOR, (mention.author_id,)).fetchone()
     return Whole(
         item,
@@ -221,7 +223,7 @@ def _whole(connection: sqlite3.Connection, item: Item) -> Whole:
     )
 
 
-def _ids(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> list[str]:
+def _ids(connection: Connection, statement: str, values: tuple[object, ...]) -> list[str]:
     return [row[0] for row in connection.execute(statement, values)]
 
 

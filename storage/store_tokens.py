@@ -1,20 +1,20 @@
-"""The part of the SQLite store for programs that ask at the desk."""
+"""The part of the store for programs that ask at the desk."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from storage import sql_tokens
+from storage.pages import Connection
 from storage.records_desk import User
 from storage.records_scoring import Review
-from storage.records_tokens import Figures, ReviewPage, Token
+from storage.records_tokens import Figures, Late, ReviewPage, Token
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 
 
-class SqliteTokens:
+class TokensStore:
     """`storage.contract_tokens.Serving` on connections that `_read` and `_write` open."""
 
     _read: _Open
@@ -60,4 +60,8 @@ class SqliteTokens:
             runs = dict(connection.execute(sql_tokens.RUNS).fetchall())
             deliveries = dict(connection.execute(sql_tokens.DELIVERIES).fetchall())
             (raised_at,) = connection.execute(sql_tokens.OLDEST_WAITING).fetchone()
-        return Figures(runs, deliveries, raised_at)
+            return Figures(runs, deliveries, raised_at, *connection.execute(sql_tokens.STORED).fetchone())
+
+    def late_watches(self, now: str) -> list[Late]:
+        with self._read() as connection:
+            return [Late._make(row) for row in connection.execute(sql_tokens.LATE_WATCHES, (now,))]

@@ -1,19 +1,19 @@
-"""The part of the SQLite store for those who deliver."""
+"""The part of the store for those who deliver."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from storage import pages, sql_alerts
+from storage.pages import Connection
 from storage.records import Alert, Delivery, DeliveryState, Outgoing
 from storage.records_alerts import DeliveryPage
 
-_Open = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_Open = Callable[[], AbstractContextManager[Connection]]
 
 
-class SqliteAlerts:
+class AlertsStore:
     """`storage.contract_alerts.Alerting` on connections that `_read` and `_write` open."""
 
     _read: _Open
