@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -29,23 +28,6 @@ PATIENCE = 30.0 + WATCHES / 3
 HOSTS = 12
 TAKEN_OVER = 30.0
 """Seconds within which somebody else does what a killed worker was at."""
-
-
-@pytest.fixture(scope="session")
-def server() -> str:
-    return postgres.server()
-
-
-@pytest.fixture
-def url(server: str) -> Iterator[str]:
-    with postgres.database(server) as url:
-        yield url
-
-
-@pytest.fixture
-def feeds() -> Iterator[Feeds]:
-    with Feeds() as feeds:
-        yield feeds
 
 
 def test_four_workers_pull_each_watch_once_per_due_time(tmp_path: Path, url: str) -> None:

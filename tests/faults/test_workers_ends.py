@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,6 @@ from tests.faults.crew import Crew, Feeds, Forked
 from tests.program import HATED, alert_of_detractors, feed, until
 from tests.standins.chat import ChatServer, Say
 from tests.standins.jetstream import JetstreamServer, post
-
-
-@pytest.fixture(scope="module")
-def server() -> str:
-    return postgres.server()
-
-
-@pytest.fixture
-def url(server: str) -> Iterator[str]:
-    with postgres.database(server) as url:
-        yield url
-
-
-@pytest.fixture
-def feeds() -> Iterator[Feeds]:
-    with Feeds() as feeds:
-        yield feeds
 
 
 def stopped(worker: Forked, *signals: signal.Signals) -> float:
