@@ -17,7 +17,7 @@ INDICES = (
 _TEXT = re.compile(r"\bTEXT\b")
 _COVERING = re.compile(r"(CREATE INDEX mentions_(?:by_time|by_voice|of_praise) ON mentions \([^)]*\))")
 _QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|\?|%")
-_KEPT_FROM_INDEX = re.compile(r"\b([\w.]+) \|\| ''")  # `brand || '' = ?`
+_KEPT_FROM_INDEX = re.compile(r"\b(AND|WHERE|BY|SELECT) \+(?=[a-z])")  # `AND +brand = ?`
 _OF_POST = r">= (\w+\.id) \|\| '-' AND \1 < \2 \|\| '\.'"  # a range, because ids of mentions begin with their post's
 _MENTIONS_OF_POST = re.compile(rf"\b(\w+\.id) {_OF_POST}")
 _CASES_OF_POST = re.compile(rf"\b(\w+\.mention_id) {_OF_POST}")
@@ -28,7 +28,7 @@ def translated(sql: str) -> str:
     """`?` as psycopg's `%s`, and every other `%` doubled; what stands in quotes keeps its question marks."""
     sql = _MENTIONS_OF_POST.sub(lambda found: f"{found[1].removesuffix('.id')}.post_id = {found[2]}", sql)
     sql = _CASES_OF_POST.sub(r"SUBSTR(\1, 1, 20) = \2", sql)
-    return _QUOTED_OR_MARK.sub(_psycopg_s, _KEPT_FROM_INDEX.sub(r"\1", sql))
+    return _QUOTED_OR_MARK.sub(_psycopg_s, _KEPT_FROM_INDEX.sub(r"\1 ", sql))
 
 
 def _psycopg_s(found: re.Match[str]) -> str:

@@ -166,8 +166,8 @@ WHERE waits = 1"""
 # all open ones in the order of their brands to find those that are snoozed.
 OPEN_COUNTS = f"""
 SELECT c.brand, c.state, c.cases FROM case_counts c WHERE {IS_OPEN}
-UNION ALL SELECT c.brand || '', c.state, -COUNT(*) FROM cases c WHERE {IS_OPEN} AND c.snoozed_until > ?
-    GROUP BY c.brand || '', c.state
+UNION ALL SELECT +c.brand, c.state, -COUNT(*) FROM cases c WHERE {IS_OPEN} AND c.snoozed_until > ?
+    GROUP BY +c.brand, c.state
 UNION ALL SELECT '', 'overdue', COUNT(*) FROM (
     SELECT 1 FROM cases c WHERE {IS_OPEN} AND c.due_at <= ? AND {IS_AWAKE} LIMIT {MOST_OVERDUE}) late"""
 

@@ -15,7 +15,7 @@ _ONES = "source, genre, language, scorer, left_out, COALESCE(label, '') AS label
 _OPINIONS = ", ".join(f"'{label}'" for label in OPINIONS)
 _ELIGIBLE = ", ".join(f"'{genre}'" for genre in ELIGIBLE)
 _WINDOW = "brand = ? AND at >= ? AND at < ? AND matched = 1"
-_WINDOW_BY_VOICE = "brand || '' = ? AND at || '' >= ? AND at || '' < ? AND matched = 1"
+_WINDOW_BY_VOICE = "+brand = ? AND +at >= ? AND +at < ? AND matched = 1"
 """The signs, SQLite's own, keep it from its index by time: by voice it groups without sorting, but reads all there is.
 """
 
@@ -174,7 +174,7 @@ REVIEWS_OF = f"SELECT {columns(Review)} FROM reviews WHERE mention_id IN ({{mark
 # By voice, in place of two looks through the window per audit. The expressions keep SQLite from the brand's index.
 LOUDNESS = f"""
 SELECT voice, COUNT(*), SUM(CASE WHEN label IN ({_OPINIONS}) THEN 1 ELSE 0 END) FROM mentions
-WHERE voice IN ({{marks}}) AND brand || '' = ? AND at || '' >= ? AND at || '' < ? AND matched = 1 AND left_out = ''
+WHERE voice IN ({{marks}}) AND +brand = ? AND +at >= ? AND +at < ? AND matched = 1 AND left_out = ''
 GROUP BY voice"""
 
 
@@ -200,7 +200,7 @@ COVERED = f"SELECT COUNT(*) FROM mentions WHERE {_WINDOW} AND left_out = '' AND 
 IN_FRAME = "(at >= ? AND at < ? AND seq > ? AND seq <= ?)"
 IN_GAP = """
 SELECT COUNT(*) FROM mentions
-WHERE seq > ? AND seq <= ? AND brand || '' = ? AND at || '' >= ? AND at || '' < ? AND matched = 1 AND left_out = ''"""
+WHERE seq > ? AND seq <= ? AND +brand = ? AND +at >= ? AND +at < ? AND matched = 1 AND left_out = ''"""
 LAST_MENTION = "SELECT COALESCE(MAX(seq), 0) FROM mentions"
 
 _OF_POST = "m.id >= p.id || '-' AND m.id < p.id || '.'"
@@ -247,7 +247,7 @@ GROUP BY p.story ORDER BY again DESC, p.story"""
 STORIES = f"""
 SELECT p.story, COUNT(*), COUNT(DISTINCT m.voice) FROM posts p CROSS JOIN mentions m
 WHERE {_OF_POST} AND (p.id IN ({{marks}}) OR (p.story IN ({{marks}}) AND {_TOLD_AGAIN}))
-    AND m.brand || '' = ? AND m.at || '' >= ? AND m.at || '' < ? AND m.matched = 1
+    AND +m.brand = ? AND +m.at >= ? AND +m.at < ? AND m.matched = 1
 GROUP BY p.story HAVING COUNT(*) > 1"""
 
 LAST_STATE = "SELECT now_is FROM seams WHERE brand = ? AND what = ? ORDER BY noted_at DESC LIMIT 1"

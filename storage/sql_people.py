@@ -19,12 +19,12 @@ _REPLIES = "('answer', 'comment')"
 # expressions keep SQLite from its index by time, after which it would have to sort.
 _PRAISED = f"{_COUNTS} AND m.label = 'promoter' AND m.voice > 0"
 _PRAISED_BY_LABEL = """reviews r CROSS JOIN mentions m
-    WHERE r.label = 'promoter' AND r.undone_at IS NULL AND m.id = r.mention_id AND m.brand || '' = ?
-        AND m.at || '' >= ? AND m.at || '' < ? AND m.voice > 0 AND COALESCE(m.label, '') <> 'promoter'"""
+    WHERE r.label = 'promoter' AND r.undone_at IS NULL AND m.id = r.mention_id AND +m.brand = ?
+        AND +m.at >= ? AND +m.at < ? AND m.voice > 0 AND COALESCE(m.label, '') <> 'promoter'"""
 PRAISERS = f"""
 SELECT voice, SUM(praise) FROM (
     SELECT m.voice AS voice, COUNT(*) AS praise, MAX(m.at) AS at FROM mentions m
-    WHERE {_PRAISED} AND m.brand = ? AND m.at || '' >= ? AND m.at || '' < ? GROUP BY m.voice
+    WHERE {_PRAISED} AND m.brand = ? AND +m.at >= ? AND +m.at < ? GROUP BY m.voice
     UNION ALL
     SELECT m.voice, 1, m.at FROM {_PRAISED_BY_LABEL} AND {_COUNTS}
 ) AS praised GROUP BY voice HAVING SUM(praise) > 1 ORDER BY SUM(praise) DESC, MAX(at) DESC, voice LIMIT ?"""
@@ -58,7 +58,7 @@ PRAISE_BY_LABEL = _deeds("{marks}", _IS_PRAISE)
 # from looking for them through all of the brand's.
 HELP = _deeds(
     """SELECT v.seq FROM mentions v
-    WHERE v.voice = ? AND v.brand || '' = ? AND v.at || '' >= ? AND v.at || '' < ? ORDER BY v.at DESC LIMIT ?""",
+    WHERE v.voice = ? AND +v.brand = ? AND +v.at >= ? AND +v.at < ? ORDER BY v.at DESC LIMIT ?""",
     f"""m.left_out NOT IN {_OURS} AND m.genre IN {_REPLIES} AND p.thread <> ''
     AND p.kind || ' ' || p.thread NOT IN (SELECT b.kind || ' ' || b.thread FROM posts b
         WHERE b.author_id = (SELECT v.author_id FROM mentions v WHERE v.voice = ? LIMIT 1)
@@ -81,7 +81,7 @@ WHERE c.voice = ? AND c.answered_at IS NOT NULL AND (c.answered_at, c.mention_id
     AND m.id = c.mention_id AND {_COMPLAINT} LIMIT 1"""
 LATER = f"""
 SELECT m.id, {_LABEL} FROM mentions m JOIN posts p ON p.id = m.post_id
-WHERE m.voice = ? AND m.brand || '' = ? AND m.at || '' > ? AND {_COUNTS} AND p.deleted_at IS NULL
+WHERE m.voice = ? AND +m.brand = ? AND +m.at > ? AND {_COUNTS} AND p.deleted_at IS NULL
     AND {_LABEL} IN ('promoter', 'passive', 'detractor') AND NOT {BLIND}
 ORDER BY m.at DESC, m.seq DESC LIMIT ?"""
 
@@ -126,6 +126,6 @@ IS_MENTION = "SELECT 1 FROM mentions WHERE id = ?"
 PERMITTED = f"""
 SELECT n.seq, {columns(Permission, "n.")}
 FROM permissions n CROSS JOIN mentions m CROSS JOIN posts p
-WHERE n.state = ? AND n.seq < ? AND {_LAST_PERMISSION} AND m.id = n.mention_id AND m.brand || '' = ?
+WHERE n.state = ? AND n.seq < ? AND {_LAST_PERMISSION} AND m.id = n.mention_id AND +m.brand = ?
     AND p.id = m.post_id AND p.deleted_at IS NULL
 ORDER BY n.seq DESC LIMIT ?"""

@@ -11,7 +11,7 @@ _BOTH = f"{columns(Mention, 'm.')}, {columns(Post, 'p.')}"
 # included, for every step of a walk: in order of arrival it reads no more than it gives.
 STALE = f"""
 SELECT m.seq, {_BOTH} FROM mentions m JOIN posts p ON p.id = m.post_id
-WHERE m.brand || '' = ? AND m.scorer <> ? AND m.seq > ? AND m.matched = 1 AND p.deleted_at IS NULL
+WHERE +m.brand = ? AND m.scorer <> ? AND m.seq > ? AND m.matched = 1 AND p.deleted_at IS NULL
 ORDER BY m.seq LIMIT ?"""
 COUNT_STALE = """
 SELECT COUNT(*) FROM mentions m JOIN posts p ON p.id = m.post_id
