@@ -214,7 +214,7 @@ def _plugin(find: Any, given: SourceSettings | ChannelSettings, key: str, proble
 
 
 def _loose_ends(settings: Settings) -> list[str]:
-    """References to brands and channels that are not there."""
+    """References to brands, channels and a queue that are not there."""
     brands = {brand.name for brand in settings.brands}
     channels = {channel.name for channel in settings.channels}
     loose = []
@@ -230,6 +230,8 @@ def _loose_ends(settings: Settings) -> list[str]:
         ]
     if settings.alerting.ops not in ("", *channels):
         loose.append(f'alerting.ops: there is no channel "{settings.alerting.ops}".')
+    if settings.schedule.engine == "procrastinate" and settings.storage.url.startswith("sqlite:"):
+        loose.append('schedule.engine: "procrastinate" needs storage.url = "postgresql://…", where its queue is.')
     named = [("brands", brand.name) for brand in settings.brands] + [(what, one.name) for what, one in told]
     loose += [
         f'{w} "{n}": two have this name; give each its own.' for w, n in sorted({*named}) if named.count((w, n)) > 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.schema_nps import INDEXES
-from storage.tallies import KEYS, counts, facts
+from storage.tallies import KEYS, TABLE, counts, facts
 
 _NAMES = ", ".join(KEYS)
 _ADD = f"""
@@ -19,21 +19,7 @@ def _function(name: str, body: str) -> str:
 
 
 TALLIES = (
-    """
-CREATE TABLE tallies (
-    brand TEXT NOT NULL,
-    day TEXT NOT NULL,
-    source TEXT NOT NULL,
-    genre TEXT NOT NULL,
-    language TEXT NOT NULL,
-    scorer TEXT NOT NULL,
-    left_out TEXT NOT NULL,
-    label TEXT NOT NULL,
-    unscored TEXT NOT NULL,
-    mentions BIGINT NOT NULL,
-    value DOUBLE PRECISION NOT NULL,
-    PRIMARY KEY (brand, day, source, genre, language, scorer, left_out, label, unscored)
-)""",
+    TABLE,
     *INDEXES,
     _function("tally_add", _ADD),
     _function("tally_change", _TAKE + _ADD),

@@ -31,8 +31,7 @@ _TAKE = f"""
 UPDATE tallies SET mentions = mentions - 1, value = value - old.value
 WHERE ({_NAMES}) = ({facts("old")}) AND {counts("old")}"""
 
-TALLIES = (
-    """
+TABLE = """
 CREATE TABLE tallies (
     brand TEXT NOT NULL,
     day TEXT NOT NULL,
@@ -46,7 +45,10 @@ CREATE TABLE tallies (
     mentions BIGINT NOT NULL,
     value DOUBLE PRECISION NOT NULL,
     PRIMARY KEY (brand, day, source, genre, language, scorer, left_out, label, unscored)
-) WITHOUT ROWID""",
+)"""
+
+TALLIES = (
+    f"{TABLE} WITHOUT ROWID",
     """
 UPDATE mentions SET voice = voice_of(COALESCE(author_id, '?' || post_id)),
     left_out = COALESCE(NULLIF((SELECT standing FROM authors WHERE id = author_id), ''),

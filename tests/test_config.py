@@ -96,6 +96,7 @@ MISTAKES = [
     ('[schedule]\nthreads = "many"\n', "schedule.threads: Input should be a valid integer"),
     ("[schedule]\nthreads = 0\n", "schedule.threads: Input should be greater than or equal to 1."),
     ('[schedule]\nengine = "celery"\n', "schedule.engine: Input should be 'threads' or 'procrastinate'."),
+    ('[schedule]\nengine = "procrastinate"\n', 'schedule.engine: "procrastinate" needs storage.url = "postgresql://…"'),
     ('[schedule]\ninterval = "often"\n', "schedule.interval: 'often' is not a duration: write a number and s, m, h, d"),
     ('[http]\nmax_body = "big"\n', "http.max_body: 'big' is not a size: write a number and kB, MB or GB"),
     ('[http]\nallow_private = ["lan"]\n', 'http.allow_private: "lan" is not understood; write a network such as'),

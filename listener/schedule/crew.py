@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from connectors.manners import Shared
-from listener.databases import is_postgres
 from listener.schedule.depth import Queue, survey
 from listener.schedule.engine import Engine
 from listener.schedule.tasks import QUEUES, Tasks
@@ -64,7 +63,7 @@ def worker(
 
 def depths(app: Any) -> Queue:
     """What waits for workers, and how many there are; nothing where none are needed."""
-    if not (is_crewed(app) and is_postgres(app.config.settings.storage.url)):
+    if not is_crewed(app):
         return Queue({}, 0)
     with app.store.side.read() as connection:
         return survey(connection, _LATELY)
@@ -72,7 +71,7 @@ def depths(app: Any) -> Queue:
 
 def shared(app: Any) -> Shared | None:
     """What workers tell one another of hosts."""
-    if not (is_crewed(app) and is_postgres(app.config.settings.storage.url)):
+    if not is_crewed(app):
         return None
     from storage.postgres_hosts import Hosts
 
@@ -82,8 +81,6 @@ def shared(app: Any) -> Shared | None:
 def _queue(app: Any) -> tuple[str, ModuleType]:
     """The database's address and the module that knows the queue in it, whose tables are there."""
     url = app.config.settings.storage.url
-    if not is_postgres(url):
-        raise StoreError('schedule.engine = "procrastinate" needs storage.url = "postgresql://…".')
     try:
         tables, jobs = (import_module(f"listener.schedule.{name}") for name in ("job_tables", "jobs"))
     except ImportError:

@@ -63,7 +63,7 @@ def test_two_clocks_and_two_workers_that_begin_at_once_do_nothing_twice(tmp_path
 
 
 def test_what_a_killed_worker_was_at_is_taken_over_and_done_once(tmp_path: Path, url: str, feeds: Feeds) -> None:
-    crew = Crew(tmp_path, url, [feed(f"s{n}", feeds.url(n)) for n in range(6)])
+    crew = Crew(tmp_path, url, [feed(f"s{n}", feeds.url(n)) for n in range(6)], hasty=not FULL)
     feeds.held.add("/3")
     with crew.at_work("worker", "run") as (first, _):
         assert feeds.waits.wait(30)
